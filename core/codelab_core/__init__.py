@@ -1,0 +1,1 @@
+"""The contract of codelab-agent: what two deployables, or three services, must agree on."""
