@@ -1,0 +1,119 @@
+"""Runs applications on sockets that we bind, with signals and drain that are ours.
+
+uvicorn alone closes sockets before the lifespan ends, so a drain could not live there.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from codelab_core.settings import ServiceSettings
+
+BACKLOG: Final = 2048
+EXIT_TIMEOUT_S: Final = 5
+
+Drain = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals alone: `codelab up` runs three of them in one process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture nothing."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service, ready to be served: its application, its listening socket, its drain."""
+
+    app: FastAPI
+    socket: socket.socket
+    drain: Drain
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to."""
+        return int(self.socket.getsockname()[1])
+
+    def server(self) -> Server:
+        """The server for this service; one use."""
+        options: dict[str, Any] = {
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "date_header": False,
+            "ws": "websockets-sansio",
+            "timeout_graceful_shutdown": EXIT_TIMEOUT_S,
+            "lifespan": "on",
+        }
+        return Server(uvicorn.Config(self.app, **options | self.options))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket with Nagle's algorithm off; port 0 takes a free one.
+
+    Raises `OSError` when the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.settimeout(0)
+    return listener
+
+
+async def serve(service: Running, stop: asyncio.Event, settings: ServiceSettings) -> None:
+    """Serve until `stop` is set, then drain (at most `drain_s`) and close."""
+    server = service.server()
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve(sockets=[service.socket]))
+        await _first(tasks, stop, serving)
+        try:
+            async with asyncio.timeout(settings.drain_s):
+                await service.drain()
+        except TimeoutError:
+            log.warning("drain took too long")
+        server.should_exit = True
+
+
+async def _first(
+    tasks: asyncio.TaskGroup, stop: asyncio.Event, serving: asyncio.Task[None]
+) -> None:
+    """Wait for the order to stop, or for the server to end by itself."""
+    stopped = tasks.create_task(stop.wait())
+    await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+
+
+async def run(service: Running, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def order() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, order)
+    await serve(service, stop, settings)
