@@ -7,8 +7,8 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -79,6 +79,35 @@ def bind(host: str, port: int) -> socket.socket:
         raise
     listener.settimeout(0)
     return listener
+
+
+class _BlockEnded(Exception):  # noqa: N818 -- no error: it is how a task group is told to end
+    """Raised in a group to cancel its tasks (asyncio docs, "Terminating a Task Group")."""
+
+
+@asynccontextmanager
+async def cancelled_at_end() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose tasks are cancelled when the block ends; an error in one ends all.
+
+    An error of the block itself is raised as it is, not as a group.
+    """
+    failure: Exception | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                yield tasks
+            except Exception as error:  # noqa: BLE001 -- raised again below, outside the group
+                failure = error
+            _end_block()
+    except* _BlockEnded:
+        pass
+    if failure:
+        raise failure
+
+
+def _end_block() -> None:
+    """Cancel what still runs in the group around the caller."""
+    raise _BlockEnded
 
 
 async def serve(service: Running, stop: asyncio.Event, settings: ServiceSettings) -> None:

@@ -23,6 +23,7 @@ from codelab_core.errors import CodelabError
 from codelab_core.identity import InternalKeys
 from codelab_core.middleware import InternalAuth, RequestContext
 from codelab_core.observability import REQUEST_ID
+from codelab_core.settings import ServiceSettings, SettingsError
 
 CHECK_TIMEOUT_S: Final = 2.0
 PROBLEM: Final = "application/problem+json"
@@ -47,12 +48,27 @@ class Service:
     """What `build_app` needs to know of one service; `checks` are named as `/health` shows them."""
 
     name: str
-    lifespan: Lifespan
+    lifespan: Lifespan | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     keys: InternalKeys | None = None
     readiness: Readiness = field(default_factory=Readiness)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     clock: Clock = SYSTEM_CLOCK
+
+
+def load_internal_keys(settings: ServiceSettings) -> InternalKeys | None:
+    """The keys that the settings name; without a file every caller is trusted.
+
+    Raises `SettingsError` for a file that is missing, empty, or holds the sample key.
+    """
+    if settings.internal_token_file is None:
+        return None
+    try:
+        return InternalKeys.load(
+            settings.internal_token_file, allow_sample=settings.allow_sample_key
+        )
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"CODELAB_INTERNAL_TOKEN_FILE: {error}") from error
 
 
 def release() -> str:

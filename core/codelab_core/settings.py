@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import orjson
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from codelab_core.approval_rules import ApprovalRule
 from codelab_core.protocol.frames import MAX_FRAME_BYTES
 
 ENV_PREFIX = "CODELAB_"
@@ -70,7 +72,7 @@ def _env_text(value: Any) -> str:
     """One value as the environment holds it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return orjson.dumps(value).decode() if isinstance(value, list) else str(value)
 
 
 class GatewaySettings(ServiceSettings):
@@ -174,6 +176,8 @@ class RuntimeSettings(ServiceSettings):
     """A turn that only waits for a person lets go of its session after this time."""
     max_tool_output_bytes: Annotated[int, Field(ge=1024)] = 65_536
     """Longest tool result that the model is shown."""
+    approval_rules: list[ApprovalRule] = []
+    """Which tool calls need a person, as a JSON list; the first that fits counts."""
     plain_tools: str = "read_file,write_file,git.diff,apply_patch,apply_patch_review,prompt_user"
     """Tools of clients that declare none."""
     default_model: str = "default"

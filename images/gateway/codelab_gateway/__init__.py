@@ -1,1 +1,1 @@
-"""x."""
+"""The gateway: client connections, authentication, framing, resume. Keeps no state of its own."""

@@ -1,1 +1,1 @@
-"""x."""
+"""The runtime: sessions, the event log, turns, tool calls and approvals."""

@@ -1,0 +1,32 @@
+"""Rules of an owner about which tool calls need a person; part of the runtime's settings."""
+
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ApprovalRule(BaseModel):
+    """Applies to tools whose name matches `tool`, and, with `path`, to calls on such paths.
+
+    Both are shell globs; in `path` a `*` crosses folders.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tool: str
+    path: str | None = None
+    decision: Literal["auto", "ask", "deny"]
+
+    def covers(self, tool: str, paths: tuple[str, ...]) -> bool:
+        """Whether the rule speaks of this call.
+
+        `auto` needs every path to match, so that nothing slips through beside a harmless one; one
+        path is enough for `ask` and `deny`.
+        """
+        if not fnmatchcase(tool, self.tool):
+            return False
+        if self.path is None:
+            return True
+        matches = [fnmatchcase(path, self.path) for path in paths]
+        return bool(matches) and (all(matches) if self.decision == "auto" else any(matches))

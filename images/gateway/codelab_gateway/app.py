@@ -1,0 +1,97 @@
+"""What the gateway is built of, and in which order it is opened, drained and closed."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.routing import WebSocketRoute
+
+from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
+from codelab_core.middleware import Receive, Scope, Send
+from codelab_core.server import Running, bind, cancelled_at_end
+from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.settings import GatewaySettings
+from codelab_gateway.admission import Admission, refuse
+from codelab_gateway.authentication import Authenticator
+from codelab_gateway.connection import Gateway, WebSocketEndpoint
+from codelab_gateway.draining import drain
+from codelab_gateway.endpoints import Endpoints
+from codelab_gateway.limits import Callers
+from codelab_gateway.metrics import Metrics
+from codelab_gateway.relays import Relays
+from codelab_gateway.runtime_client import RuntimeClient
+from codelab_gateway.sessions_api import SessionsApi
+from codelab_gateway.socket_protocol import AbortableProtocol
+
+
+@asynccontextmanager
+async def gateway(
+    settings: GatewaySettings,
+    *,
+    listener: socket.socket | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> AsyncIterator[Running]:
+    """The gateway, ready to be served; `listener` is a socket that is bound already."""
+    keys = load_internal_keys(settings)
+    authenticator = Authenticator.load(settings)
+    registry, jitter = CollectorRegistry(), jitter_source()
+    metrics = Metrics(registry)
+    endpoints = Endpoints(settings.runtime_url, clock, metrics)
+    client = RuntimeClient(endpoints, keys, jitter)
+    service = Service(
+        settings.service,
+        checks={"agent-runtime": client.check},
+        readiness=Readiness("ok"),
+        registry=registry,
+        clock=clock,
+    )
+    async with cancelled_at_end() as tasks, client:
+        shared = Gateway(
+            settings=settings,
+            admission=Admission(authenticator, Callers(settings), client, clock),
+            client=client,
+            relays=Relays(client, tasks, jitter, metrics.streams),
+            metrics=metrics,
+            clock=clock,
+            tasks=tasks,
+            connections=set(),
+        )
+        app = build_app(service)
+        _add_routes(app, shared, authenticator)
+
+        async def leave() -> None:
+            service.readiness.state = "draining"
+            await drain(shared.connections)
+
+        running = listener or bind(settings.host, settings.port)
+        yield Running(app, running, leave, _server_options(settings))
+
+
+def _server_options(settings: GatewaySettings) -> dict[str, Any]:
+    """What the server must know about WebSockets; compression would cost 132 KB per socket."""
+    return {
+        "ws": AbortableProtocol,
+        "ws_max_size": settings.max_frame_bytes,
+        "ws_per_message_deflate": False,
+        "ws_ping_interval": settings.ping_interval_s,
+        "ws_ping_timeout": settings.ping_timeout_s,
+    }
+
+
+def _add_routes(app: FastAPI, shared: Gateway, authenticator: Authenticator) -> None:
+    """Add REST and WebSocket routes; other WebSocket paths are refused by HTTP."""
+    app.include_router(SessionsApi(authenticator, shared.client).router())
+    endpoint = WebSocketEndpoint(shared)
+    for path in ("/ws/{session_id}", "/api/v1/ws/{session_id}"):
+        app.router.routes.append(WebSocketRoute(path, endpoint))
+    app.router.routes.append(WebSocketRoute("/{path:path}", _no_such_path))
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Any other WebSocket path."""
+    await refuse(scope, receive, send, CodelabError(Code.NOT_FOUND, "route"))

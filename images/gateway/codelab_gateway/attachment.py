@@ -1,0 +1,191 @@
+"""The session that a connection follows: mode, position, and what the relay brings."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
+
+import orjson
+
+from codelab_core.clock import random_hex
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
+from codelab_core.middleware import Scope
+from codelab_core.protocol.frames import Hello, ToolDeclaration
+from codelab_gateway.commander import error_frame
+from codelab_gateway.dialects import Dialect, PlainDialect, V1Dialect
+from codelab_gateway.handshake import Beginning, Party, beginning, check_version, welcome
+from codelab_gateway.plain import PlainView
+
+if TYPE_CHECKING:
+    from codelab_gateway.connection import Connection, Gateway
+
+WHOLE_TURN_PATH: Final = "/api/v1/"
+
+log = logging.getLogger(__name__)
+
+
+class Attachment:
+    """Subscriber of the session's relay, for one connection."""
+
+    def __init__(self, connection: "Connection", gateway: "Gateway", scope: Scope) -> None:
+        self._connection = connection
+        self._gateway = gateway
+        self._scope = scope
+        self.party: Party | None = None
+        self.dialect: Dialect | None = None
+        self.epoch = ""
+        self.last = 0
+        self.renewed = asyncio.Event()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the client speaks without `hello`."""
+        return self.party is None or self.party.mode == "plain"
+
+    async def start(self, hello: Hello | None) -> None:
+        """Attach in the mode that the client speaks, then follow from its position.
+
+        Raises the refusals of the runtime, `UNSUPPORTED_VERSION`, `RESYNC_FAILED`.
+        """
+        self.leave()
+        party = self._new_party(hello)
+        if hello:
+            check_version(hello)
+            self._replace_older(party)
+        try:
+            begin = await beginning(self._gateway.client, party, hello)
+        except CodelabError as error:
+            if hello or error.code is not Code.SESSION_EXPIRED:
+                raise
+            begin = await self._born_again(party, error)
+        self._begin(party, begin, hello)
+        await self._gateway.relays.follow(party.session_id, party.principal, self)
+
+    def _begin(self, party: Party, begin: Beginning, hello: Hello | None) -> None:
+        """The first frames; commands may go from here on."""
+        connection, gateway = self._connection, self._gateway
+        self.party, self.epoch, self.last = party, begin.epoch, begin.seq
+        if hello:
+            resumed = hello.resume is not None
+            first = welcome(party, begin, resumed=resumed, settings=gateway.settings)
+            connection.send(first.encode())
+            ids = (party.connection_id, party.client_id)
+            self.dialect = V1Dialect(ids, connection.outbox, connection.commander, gateway.clock)
+        else:
+            view = PlainView(party.connection_id, whole_turns=self._wants_whole_turns())
+            self.dialect = PlainDialect(view, connection.outbox, connection.commander)
+        self.dialect.begin(begin)
+        connection.commander.attached(party)
+
+    def _wants_whole_turns(self) -> bool:
+        """P15: `?stream=`, else the setting, else by the path."""
+        query: bytes = self._scope["query_string"]
+        given = parse_qs(query.decode("latin-1")).get("stream", [""])[0]
+        wanted = given or self._gateway.settings.plain_stream
+        if wanted in {"token", "turn"}:
+            return wanted == "turn"
+        return bool(self._scope["path"].startswith(WHOLE_TURN_PATH))
+
+    def _new_party(self, hello: Hello | None) -> Party:
+        """Who this connection attaches as; a client that resumes makes no new session."""
+        connection_id = f"x_{random_hex(16)}"
+        session_id, principal = self._connection.session_id, self._connection.identity.principal
+        if hello is None:
+            client_id = f"plain-{connection_id}"
+            return Party(session_id, principal, connection_id, client_id, "driver", "plain")
+        tools: list[Any] | None = None
+        if hello.tools is not None:
+            tools = [
+                t if isinstance(t, str) else t.model_dump(exclude_none=True) for t in hello.tools
+            ]
+        return Party(
+            session_id,
+            principal,
+            connection_id,
+            hello.client.id,
+            hello.role,
+            "v1",
+            tools,
+            create=hello.resume is None,
+        )
+
+    def _replace_older(self, party: Party) -> None:
+        """The same client is here twice: the older connection has to go."""
+        for other in self._gateway.connections:
+            older = other.attachment.party
+            same = older and older.session_id == party.session_id
+            if (
+                same
+                and older
+                and older.client_id == party.client_id
+                and other.attachment is not self
+            ):
+                other.fail(CodelabError(Code.SESSION_REPLACED))
+
+    async def _born_again(self, party: Party, error: CodelabError) -> Beginning:
+        """A plain client of an expired session is told so, and gets a new one under that id."""
+        self._connection.send(error_frame(error))
+        body = {"session_id": party.session_id}
+        client = self._gateway.client
+        await client.call("POST", "/agent/sessions", party.session_id, party.principal, body)
+        return await beginning(client, party, None)
+
+    def leave(self) -> None:
+        """Follow nothing any more; the runtime hears of it without anybody waiting."""
+        party, self.party, self.dialect = self.party, None, None
+        if party is None:
+            return
+        self._gateway.relays.leave(party.session_id, self)
+        self._gateway.tasks.create_task(self._detach(party))
+
+    async def _detach(self, party: Party) -> None:
+        """Tell the runtime; a lost detach only leaves a dead entry behind."""
+        body = {"session_id": party.session_id, "connection_id": party.connection_id}
+        try:
+            await self._gateway.client.command("/detach", party.session_id, party.principal, body)
+        except CodelabError:
+            log.info("detach not delivered")
+
+    async def expired(self) -> None:
+        """Return when the token is over and no fresh one came."""
+        while True:
+            ends = self._connection.identity.expires_s
+            wait = None if ends is None else ends - self._gateway.clock.wall_ms() / 1000
+            try:
+                async with asyncio.timeout(wait):
+                    await self.renewed.wait()
+            except TimeoutError:
+                return
+            self.renewed.clear()
+
+    # What the relay brings.
+
+    def event(self, seq: int, data: bytes) -> None:
+        """The next event. Hot: benchmarks/token_path.py."""
+        self.last = seq
+        if self.dialect:
+            self.dialect.event(seq, data)
+            if self.dialect.replaced:
+                self._connection.fail(CodelabError(Code.SESSION_REPLACED))
+
+    def resync(self, data: bytes) -> None:
+        """The log began anew, or the position is too old."""
+        body = orjson.loads(data)
+        self.epoch, self.last = body["epoch"], body["seq"]
+        if self.dialect:
+            self.dialect.resync(body)
+
+    def degraded(self, *, state: bool) -> None:
+        """The way to the log is broken, or works again."""
+        if self.dialect:
+            self.dialect.degraded(state=state)
+
+    def gone(self) -> None:
+        """The session was removed."""
+        self._connection.fail(CodelabError(Code.SESSION_NOT_FOUND))
+
+
+def _declared(tool: str | ToolDeclaration) -> Any:
+    """A tool of `hello`, as the runtime takes it."""
+    return tool if isinstance(tool, str) else tool.model_dump(exclude_none=True)

@@ -1,0 +1,153 @@
+"""What the runtime is built of, and in which order it is opened, drained and closed."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from starlette.routing import Route
+
+from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
+from codelab_core.server import Running, bind, cancelled_at_end
+from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.settings import RuntimeSettings
+from codelab_runtime.actions import Actions
+from codelab_runtime.agent_api import AgentApi
+from codelab_runtime.backend import open_backend
+from codelab_runtime.channels import Channels
+from codelab_runtime.commands import Inbox
+from codelab_runtime.commits import Commits
+from codelab_runtime.connection import Connection
+from codelab_runtime.events_api import EventsApi
+from codelab_runtime.inference_client import InferenceClient
+from codelab_runtime.keys import Keys
+from codelab_runtime.metrics import Metrics
+from codelab_runtime.parts import Parts
+from codelab_runtime.reading import Reader
+from codelab_runtime.sessions_api import SessionsApi
+from codelab_runtime.snapshots import Snapshots
+from codelab_runtime.store import Store
+from codelab_runtime.sweeper import Sweeper
+from codelab_runtime.tails import Tails
+from codelab_runtime.turn.facts import Rules
+from codelab_runtime.worker import Tools
+from codelab_runtime.workers import Workers
+
+
+@asynccontextmanager
+async def runtime(
+    settings: RuntimeSettings,
+    *,
+    listener: socket.socket | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> AsyncIterator[Running]:
+    """The runtime, ready to be served; `listener` is a socket that is bound already."""
+    keys = load_internal_keys(settings)
+    client = InferenceClient(settings.llmproxy_url, keys, jitter_source())
+    async with open_backend(settings) as backend, cancelled_at_end() as tasks, client:
+        connection = Connection(backend.commands)
+        await connection.ping()
+        service = Service(
+            name=settings.service,
+            checks={"redis": connection.ping, "llm-proxy": client.check},
+            keys=keys,
+            readiness=Readiness("ok"),
+            clock=clock,
+        )
+        store = Store(connection, Keys(settings.redis_prefix), clock, settings.lease_ms)
+        reader = Reader(connection, store.keys)
+        metrics = Metrics(service.registry)
+        actions = Actions(client, tasks, rules(settings), clock, metrics)
+        engine = _start(_Parts(settings, store, reader, backend.channels, actions))
+        app = build_app(service)
+        events = _add_routes(app, engine, client)
+
+        async def drain() -> None:
+            service.readiness.state = "draining"
+            await engine.workers.drain()
+            events.drain()
+
+        yield Running(app, listener or bind(settings.host, settings.port), drain)
+
+
+def rules(settings: RuntimeSettings) -> Rules:
+    """The settings that turns decide by."""
+    return Rules(
+        default_model=settings.default_model,
+        max_steps=settings.max_steps,
+        file_tool_timeout_ms=settings.file_tool_timeout_ms,
+        question_timeout_ms=settings.question_timeout_ms,
+        max_tool_output_bytes=settings.max_tool_output_bytes,
+        plain_tools=tuple(name.strip() for name in settings.plain_tools.split(",") if name.strip()),
+        approvals=tuple(settings.approval_rules),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the engine is made of."""
+
+    settings: RuntimeSettings
+    store: Store
+    reader: Reader
+    channels: Redis
+    actions: Actions
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """The running machinery that routes talk to."""
+
+    workers: Workers
+    tails: Tails
+    inbox: Inbox
+    reader: Reader
+    store: Store
+
+
+def _start(parts: _Parts) -> _Engine:
+    """Start every background task; they end with the group of `parts.actions`."""
+    settings, store, reader, tasks = parts.settings, parts.store, parts.reader, parts.actions.tasks
+    clock = parts.actions.clock
+    channels = Channels(parts.channels)
+    tails = Tails(store, reader, channels)
+    channels.lost = tails.check_soon
+    commits = Commits(store, store.connection)
+    tools = Tools(commits, reader, tails, parts.actions, clock, settings.park_after_s)
+    workers = Workers(store, tools, tasks, parts.actions.metrics.owned)
+    for bucket in range(store.keys.buckets):
+        channels.hear(store.keys.wake(bucket), workers.heard)
+    for task in (
+        channels.run(),
+        commits.run(),
+        tails.watch(),
+        workers.scan(settings.max_turns, store.keys.buckets),
+        workers.renew(settings.lease_ms / 3000),
+        Sweeper(store, reader, clock).run(),
+    ):
+        tasks.create_task(task)
+    inbox = Inbox(
+        store,
+        workers,
+        clock,
+        settings.session_ttl_s,
+        settings.max_turns,
+        settings.max_queued_messages,
+    )
+    return _Engine(workers, tails, inbox, reader, store)
+
+
+def _add_routes(app: FastAPI, engine: _Engine, client: InferenceClient) -> EventsApi:
+    """Add all routes; the event streams are returned, so that they can be drained."""
+    snapshots = Snapshots(engine.store, engine.reader)
+    pieces = Parts(engine.store, engine.reader)
+    app.include_router(AgentApi(engine.inbox, pieces, engine.tails, snapshots).router())
+    sessions = SessionsApi(engine.inbox, engine.reader, snapshots, engine.tails, client)
+    app.include_router(sessions.router())
+    events = EventsApi(engine.store, engine.tails, snapshots)
+    app.router.routes.append(
+        Route("/agent/sessions/{session_id}/events", endpoint=events, include_in_schema=False)
+    )
+    return events

@@ -1,0 +1,1 @@
+"""One session as a pure state machine: records change the state, facts make records."""

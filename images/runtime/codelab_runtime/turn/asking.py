@@ -1,0 +1,121 @@
+"""The model is asked and answers: text is shown as it comes, calls wait for the answer's end."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
+from codelab_core.protocol.events import MessageRetracted
+from codelab_runtime.turn import records as rec
+from codelab_runtime.turn.draft import Draft, TextDelta
+from codelab_runtime.turn.ending import finish
+from codelab_runtime.turn.facts import (
+    CallArrived,
+    Chunks,
+    Infer,
+    InferenceEnded,
+    InferenceFailed,
+    InferenceLost,
+    Restarted,
+)
+from codelab_runtime.turn.messages import inference_id
+from codelab_runtime.turn.state import Turn, joined, with_turn
+
+MAX_GENERATIONS: Final = 3
+"""How often one step is sampled: the first time, and after lost records."""
+
+
+def ask(draft: Draft, turn: Turn, *, again: bool = False) -> None:
+    """Ask the model for the next step, or `again` for the same one."""
+    step, gen = (turn.step, turn.gen + 1) if again else (turn.step + 1, 0)
+    if step > draft.rules.max_steps:
+        limit = CodelabError(Code.TURN_LIMIT, "steps", limit=draft.rules.max_steps)
+        finish(draft, "limit", limit.to_wire())
+        return
+    wanted = inference_id(draft.state.session_id, turn.number, step, gen)
+    draft.record(
+        rec.LlmRequested(
+            step=step,
+            gen=gen,
+            retracted=turn.retracted if again else 0,
+            inference_id=wanted,
+            seq=draft.state.head,
+            at_ms=draft.now_ms,
+        )
+    )
+    draft.after(Infer("open", wanted))
+
+
+def chunks(draft: Draft, turn: Turn, fact: Chunks) -> None:
+    """Show text; after the first call it is held: a successor re-reads from the last text shown."""
+    if turn.held_calls:
+        draft.state = with_turn(draft.state, held_text=turn.held_text + fact.text)
+        return
+    if fact.text:
+        draft.emit(TextDelta(turn.turn_id, turn.answer_id, fact.text))
+    rope = (turn.shown, fact.text) if fact.text else turn.shown
+    draft.state = with_turn(draft.state, shown=rope, shown_chunks=fact.n, crc=fact.crc)
+
+
+def call_arrived(draft: Draft, turn: Turn, fact: CallArrived) -> None:
+    """Keep a call until the answer ends: only then is it known that the answer stands."""
+    draft.state = with_turn(draft.state, held_calls=(*turn.held_calls, fact.call))
+
+
+def restarted(draft: Draft, turn: Turn, _fact: Restarted) -> None:
+    """The proxy began the answer anew; what was shown of it is taken back."""
+    _retract(draft, turn)
+    draft.state = with_turn(draft.state, held_calls=(), held_text="")
+
+
+def _retract(draft: Draft, turn: Turn) -> None:
+    """Take back the text shown; nothing shown, nothing said."""
+    if turn.shown is None:
+        return
+    draft.record(rec.LlmRetracted(message_id=turn.answer_id, reason="regenerated"))
+    replacement = replace(turn, retracted=turn.retracted + 1).answer_id
+    draft.emit(
+        MessageRetracted(
+            message_id=turn.answer_id,
+            turn_id=turn.turn_id,
+            reason="regenerated",
+            replaced_by=replacement,
+        )
+    )
+
+
+def inference_ended(draft: Draft, turn: Turn, fact: InferenceEnded) -> None:
+    """Journal the whole answer; the calls that it asks for are planned with it."""
+    if turn.held_text:
+        draft.emit(TextDelta(turn.turn_id, turn.answer_id, turn.held_text))
+    done: Mapping[str, Any] = fact.done
+    draft.record(
+        rec.LlmDone(
+            message_id=turn.answer_id,
+            text=joined(turn.shown) + turn.held_text,
+            calls=list(turn.held_calls),
+            finish=done["finish_reason"],
+            chunks=fact.chunks,
+            model=done["model"],
+            provider=done["provider"],
+            provider_state=done.get("provider_state"),
+            usage=dict(fact.usage),
+            at_ms=draft.now_ms,
+        )
+    )
+
+
+def inference_failed(draft: Draft, _turn: Turn, fact: InferenceFailed) -> None:
+    """The proxy has tried what it could: the turn fails with its error."""
+    finish(draft, "failed", fact.error)
+
+
+def inference_lost(draft: Draft, turn: Turn, _fact: InferenceLost) -> None:
+    """Ask again; text that was shown is taken back, never silently changed."""
+    if turn.gen + 1 >= MAX_GENERATIONS:
+        finish(draft, "failed", CodelabError(Code.PROVIDER_ERROR, "cut").to_wire())
+        return
+    _retract(draft, turn)
+    if draft.state.turn:
+        ask(draft, draft.state.turn, again=True)

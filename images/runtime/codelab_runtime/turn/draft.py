@@ -1,0 +1,50 @@
+"""One step under construction: what it will commit, and what it will do afterwards."""
+
+from dataclasses import dataclass, field, replace
+
+from codelab_core.protocol.events import Event
+from codelab_runtime.turn.facts import Effect, Rules
+from codelab_runtime.turn.fold import apply
+from codelab_runtime.turn.records import Record
+from codelab_runtime.turn.state import SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of an assistant message, encoded without the general way: one per token is common."""
+
+    turn_id: str
+    message_id: str
+    text: str
+    is_final: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """The state so far, what to commit, what to do once the commit has returned.
+
+    Events have no `seq` yet: they get those that follow the head. `slots` are pairs for the store's
+    table of calls.
+    """
+
+    state: SessionState
+    rules: Rules
+    now_ms: int
+    events: list[Event | TextDelta] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    slots: dict[str, str] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+
+    def record(self, record: Record) -> None:
+        """Journal a record and let it change the state."""
+        self.records.append(record)
+        self.state = apply(record, self.state)
+
+    def emit(self, event: Event | TextDelta) -> None:
+        """Tell the clients."""
+        self.events.append(event)
+        self.state = replace(self.state, head=self.state.head + 1)
+
+    def after(self, effect: Effect) -> None:
+        """Do this when everything here is durable."""
+        self.effects.append(effect)
