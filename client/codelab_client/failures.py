@@ -3,7 +3,7 @@
 import errno
 from typing import Any, Final
 
-from codelab_core.paths import path_problem
+from codelab_core.paths import MAX_PATH_BYTES, path_problem
 from codelab_core.tool_errors import ToolCode, ToolError
 
 _DENIED: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -17,8 +17,8 @@ def check_path(path: str, *, allow_root: bool = False) -> None:
 
 
 def invalid_path(path: str, rule: str, **facts: Any) -> ToolError:
-    """`INVALID_PATH`; half a surrogate pair in `path` becomes `?`, which JSON can carry."""
-    shown = path.encode("utf-8", "replace").decode()
+    """`INVALID_PATH`; of a long path the start, half a surrogate pair becomes `?`."""
+    shown = path[:MAX_PATH_BYTES].encode("utf-8", "replace").decode()
     return ToolError(
         ToolCode.INVALID_PATH,
         f"{shown!r} is not a path of the workspace",

@@ -12,8 +12,8 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(descriptor: int) -> None:
-        """Lock the first byte. Raises `OSError` when it is taken."""
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        """Lock a byte far behind the end, which nobody reads. Raises `OSError` when it is taken."""
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:

@@ -78,7 +78,7 @@ def _read(workspace: Workspace, arguments: ReadFileArguments) -> Result:
 
 def _write(effects: Effects, job: Job[WriteFileArguments]) -> Result:
     """Make or replace the file, unless it is so already."""
-    path, content = job.arguments.path, _encoded(job.arguments.content)
+    path, content = job.arguments.path, job.arguments.content.encode()
     check_path(path)
     if job.guard is not None and job.guard.paths != [path]:
         raise invalid_arguments("The guard is not about this file.", {"loc": "guard", "msg": path})
@@ -104,12 +104,3 @@ def _written(outcome: Outcome, size: int) -> Result:
         "post_sha": file.post_sha,
     }
     return {**result, "already_applied": True} if outcome.already else result
-
-
-def _encoded(content: str) -> bytes:
-    """The bytes of the new file. Raises `INVALID_ARGUMENTS` for half of a surrogate pair."""
-    try:
-        return content.encode()
-    except UnicodeEncodeError as error:
-        fault = {"loc": "content", "msg": f"no character at {error.start}"}
-        raise invalid_arguments("The content is not Unicode text.", fault) from error

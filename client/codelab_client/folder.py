@@ -102,7 +102,9 @@ class Folder:
         )
 
     def link(self, name: str, second: str) -> None:
-        """A second name for a file. Raises `OSError` where the file system has no such thing."""
+        """A second name for a file. Raises `OSError` where there is no such thing."""
+        if os.link not in os.supports_follow_symlinks:
+            raise OSError(errno.ENOTSUP, "links to links cannot be made here")
         os.link(
             self._place(name),
             self._place(second),

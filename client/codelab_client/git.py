@@ -24,6 +24,8 @@ _OPTIONS: Final = (
     *("-c", "core.fsmonitor=false"),
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", "core.quotepath=off"),
+    # `git diff` would take the lock of the index to note new times of files.
+    *("-c", "diff.autoRefreshIndex=false"),
 )
 _ENVIRONMENT: Final = {
     "LC_ALL": "C.UTF-8",
@@ -46,8 +48,7 @@ class Git:
     def __init__(self, folder: Path, *, timeout_s: float = GIT_TIMEOUT_S) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
-        # A relative entry would find a program of the workspace.
-        self._path = os.pathsep.join(filter(os.path.isabs, os.get_exec_path()))
+        self._path = os.pathsep.join(_trusted_path(folder))
 
     async def read(self, *arguments: str, limit: int = _READ_BYTES) -> bytes | None:
         """All output of a command that reads no content; `None` when it is above `limit` bytes.
@@ -115,6 +116,18 @@ class Git:
             limit_ms = round(self._timeout_s * 1000)
             message = f"git did not end within {limit_ms} ms."
             raise ToolError(ToolCode.TOOL_TIMEOUT, message, timeout_ms=limit_ms) from error
+
+
+def _trusted_path(folder: Path) -> list[str]:
+    """Where programs are looked for: never in the workspace, whatever the person's path says."""
+    entries = map(Path, os.get_exec_path())
+    return [str(entry) for entry in entries if entry.is_absolute() and folder not in _ways(entry)]
+
+
+def _ways(folder: Path) -> set[Path]:
+    """A folder and those above it, by its name and by its real path."""
+    real = folder.resolve()
+    return {folder, *folder.parents, real, *real.parents}
 
 
 def _emptied(fields: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ git-diff(1), "Raw output format", "Other diff formats", "Combined diff format".
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from codelab_core.tools import DIFF_MAX_BYTES, DIFF_MAX_FILE_BYTES, DIFF_MAX_FILES
@@ -26,7 +26,10 @@ _ESCAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """One file of a diff; lines are not counted for a binary one and for a conflict."""
+    """One file of a diff; lines are not counted for a binary one and for a conflict.
+
+    Bytes of a path that are not UTF-8 are lone surrogates.
+    """
 
     path: str
     status: str
@@ -38,14 +41,15 @@ class ChangedFile:
     def headers(self) -> Iterator[bytes]:
         """First lines that its part of the diff may have."""
         old = self.old_path or self.path
-        yield f"diff --git {_quoted(f'a/{old}')} {_quoted(f'b/{self.path}')}".encode()
-        yield f"diff --cc {_quoted(self.path)}".encode()
+        names = f"{_quoted(f'a/{old}')} {_quoted(f'b/{self.path}')}"
+        yield f"diff --git {names}".encode(errors="surrogateescape")
+        yield f"diff --cc {_quoted(self.path)}".encode(errors="surrogateescape")
 
     def to_wire(self, *, omitted: bool) -> dict[str, Any]:
         """As it stands in the result."""
         facts = {
-            "path": self.path,
-            "old_path": self.old_path,
+            "path": _shown(self.path),
+            "old_path": self.old_path and _shown(self.old_path),
             "status": self.status,
             "additions": self.additions,
             "deletions": self.deletions,
@@ -60,7 +64,7 @@ def parse_files(output: bytes) -> list[ChangedFile]:
 
     The output may have been cut: what stands after its last NUL is left out.
     """
-    fields = iter(output.decode(errors="replace").split("\0")[:-1])
+    fields = iter(output.decode(errors="surrogateescape").split("\0")[:-1])
     files: dict[str, ChangedFile] = {}
     for head in fields:
         if head.startswith(":"):
@@ -97,38 +101,54 @@ def _count(head: str, fields: Iterator[str], files: dict[str, ChangedFile]) -> N
         files[path] = replace(file, additions=int(added), deletions=int(deleted))
 
 
+def _shown(path: str) -> str:
+    """A path for JSON: bytes that are not UTF-8 become U+FFFD."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _quoted(path: str) -> str:
     """A path as git prints it with `core.quotepath=off`: in quotes if it has odd characters."""
     escaped = path.translate(_ESCAPES)
     return path if escaped == path else f'"{escaped}"'
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What a diff comes to; `files` are those with a part in git's text, the first hundred.
+
+    `size` is that of all that was read: git's whole output, or its first 64 MiB.
+    """
+
+    text: str
+    files: list[dict[str, Any]]
+    size: int
+    truncated: bool
+
+
 class DiffText:
     """Collects the text of a diff: whole files while they fit, then whole hunks.
 
-    At most 100 files and 5 MiB; a file above 1 MiB is left out. `size` is that of everything that
-    was read: git's whole output, or its first 64 MiB.
+    At most 100 files and 5 MiB; a file above 1 MiB is left out. Files that `files` names but the
+    text does not are those whose times changed and nothing else.
     """
 
-    files: Sequence[ChangedFile]
-    size: int = 0
-    truncated: bool = False
-    omitted: set[str] = field(default_factory=set)
-    _kept: bytearray = field(default_factory=bytearray)
-    _part: bytearray = field(default_factory=bytearray)
-    _skipping: bool = False
-    _full: bool = False
-    _owners: dict[bytes, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Know which file a part belongs to."""
-        for number, file in enumerate(self.files):
-            self._owners |= dict.fromkeys(file.headers(), number)
+    def __init__(self, files: Sequence[ChangedFile]) -> None:
+        self._files = files
+        self._numbers = {
+            header: number for number, file in enumerate(files) for header in file.headers()
+        }
+        self._positions: dict[int | bytes, int] = {}
+        self._omitted: set[int | bytes] = set()
+        self._part = bytearray()
+        self._kept = bytearray()
+        self._size = 0
+        self._skipping = False
+        self._full = False
+        self._truncated = False
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next bytes; false when nothing more is wanted."""
-        self.size += len(chunk)
+        self._size += len(chunk)
         start = max(0, len(self._part) - len(_NEXT))
         self._part += chunk
         while (border := self._part.find(_NEXT, start)) >= 0:
@@ -137,21 +157,20 @@ class DiffText:
         if len(self._part) > DIFF_MAX_FILE_BYTES:
             self._skip()
             del self._part[: -len(_NEXT)]
-        return self.size < _READ_MAX_BYTES
+        return self._size < _READ_MAX_BYTES
 
-    def close(self, *, complete: bool) -> bytes:
-        """The text. `complete`: everything was fed."""
-        self._end_part(len(self._part))
-        self.truncated = self.truncated or not complete or len(self.files) > DIFF_MAX_FILES
-        return bytes(self._kept)
-
-    def _skip(self) -> None:
-        """Leave out the part that is being read: its file is too large."""
-        if not self._skipping:
-            owner = self._owner()
-            if owner is not None:
-                self.omitted.add(self.files[owner].path)
-            self._skipping = self.truncated = True
+    def close(self, *, complete: bool) -> Diff:
+        """The diff. `complete`: everything was fed."""
+        if self._part:
+            self._end_part(len(self._part))
+        files = [
+            file.to_wire(omitted=number in self._omitted)
+            for number, file in enumerate(self._files)
+            if number in self._positions or file.status == "U" or not complete
+        ]
+        truncated = self._truncated or not complete or len(files) > DIFF_MAX_FILES
+        text = self._kept.decode(errors="replace")
+        return Diff(text, files[:DIFF_MAX_FILES], self._size, truncated)
 
     def _end_part(self, length: int) -> None:
         """The first `length` bytes are the (rest of the) part of one file."""
@@ -162,21 +181,33 @@ class DiffText:
         self._skipping = False
         del self._part[:length]
 
+    def _skip(self) -> None:
+        """Leave out the part that is being read: its file is too large."""
+        if not self._skipping:
+            self._omitted.add(self._owner())
+            self._skipping = self._truncated = True
+
     def _keep(self, part: bytes) -> None:
         """Add a part, or what fits of it."""
-        owner = self._owner()
-        if self._full or (owner is not None and owner >= DIFF_MAX_FILES):
-            self.truncated = self.truncated or bool(part)
+        position = self._positions[self._owner()]
+        if self._full or position >= DIFF_MAX_FILES:
+            self._truncated = True
             return
         room = DIFF_MAX_BYTES - len(self._kept)
         if len(part) > room:
-            self._full = self.truncated = True
+            self._full = self._truncated = True
             part = _whole_hunks(part, room)
         self._kept += part
 
-    def _owner(self) -> int | None:
-        """The number of the file that the part being read belongs to."""
-        return self._owners.get(bytes(self._part[: self._part.find(b"\n")]))
+    def _owner(self) -> int | bytes:
+        """The number of the file that this part belongs to, or its first line if nobody knows.
+
+        A file that changed its type has two parts; it is counted once.
+        """
+        line = bytes(self._part[: self._part.find(b"\n")])
+        owner = self._numbers.get(line, line)
+        self._positions.setdefault(owner, len(self._positions))
+        return owner
 
 
 def _whole_hunks(part: bytes, room: int) -> bytes:

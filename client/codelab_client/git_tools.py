@@ -4,12 +4,12 @@ from typing import Final
 
 from codelab_client.failures import check_path, invalid_arguments
 from codelab_client.git import Git
-from codelab_client.git_diff import ChangedFile, DiffText, parse_files
+from codelab_client.git_diff import DiffText, parse_files
 from codelab_client.path_locks import Claim
 from codelab_client.tool import Job, Result, Tool
 from codelab_core.paths import path_problem
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_core.tools import BUILT_IN, DIFF_MAX_FILES, GitDiffArguments
+from codelab_core.tools import BUILT_IN, GitDiffArguments
 
 MAX_UNTRACKED: Final = 200
 _NAMES_BYTES: Final = 32 << 20
@@ -63,25 +63,18 @@ async def _diff(git: Git, arguments: GitDiffArguments) -> Result:
         return len(names) <= _NAMES_BYTES
 
     await git.feed(_arguments(arguments, "--raw", "--numstat", "-z"), keep, variables)
-    files = parse_files(bytes(names))
-    text = DiffText(files)
+    text = DiffText(parse_files(bytes(names)))
     complete = await git.feed(_arguments(arguments, "-p"), text.feed, variables)
     diff = text.close(complete=complete)
     untracked = await _untracked(git, arguments)
     return {
         "success": True,
-        "diff": diff.decode(errors="replace"),
-        "files": _to_wire(files, text),
+        "diff": diff.text,
+        "files": diff.files,
         "untracked": untracked[:MAX_UNTRACKED],
-        "truncated": text.truncated or len(untracked) > MAX_UNTRACKED,
-        "size": text.size,
+        "truncated": diff.truncated or len(untracked) > MAX_UNTRACKED,
+        "size": diff.size,
     }
-
-
-def _to_wire(files: list[ChangedFile], text: DiffText) -> list[Result]:
-    """The first hundred files."""
-    shown = files[:DIFF_MAX_FILES]
-    return [file.to_wire(omitted=file.path in text.omitted) for file in shown]
 
 
 def _check_revision(arguments: GitDiffArguments) -> None:

@@ -20,6 +20,8 @@ from codelab_client.file_lock import lock, locked, try_lock
 from codelab_core.clock import Clock
 
 KEPT_MS: Final = 7 * 24 * 3_600_000
+_HEAD_BYTES: Final = 128
+"""The time in the first line tells one file from the next of the same name."""
 _LOCK_NAME: Final = "effects.lock"
 
 Step = Literal["intent", "effect", "result", "acknowledged"]
@@ -60,7 +62,7 @@ class Journal:
         self._mutex = threading.Lock()
         self._records: dict[CallKey, Record] = {}
         self._read_to = 0
-        self._inode: int | None = None
+        self._head = b""
         self._heard: deque[str] = deque()
 
     def record(self, key: CallKey) -> Record:
@@ -146,6 +148,7 @@ class Journal:
         except OSError:
             os.ftruncate(descriptor, self._read_to)
             raise
+        self._head = (self._head + lines)[:_HEAD_BYTES]
         self._fold(lines)
 
     @contextmanager
@@ -169,17 +172,19 @@ class Journal:
             except OSError:
                 os.close(descriptor)
                 raise
-            status = os.fstat(descriptor)
-            if status.st_nlink:
-                if status.st_ino != self._inode:
-                    self._inode, self._read_to, self._records = status.st_ino, 0, {}
+            if os.fstat(descriptor).st_nlink:
                 return descriptor
             os.close(descriptor)
 
     def _catch_up(self, descriptor: int) -> None:
         """Read what was appended since the last time; end a line that a crash cut short."""
-        os.lseek(descriptor, self._read_to, os.SEEK_SET)
         with os.fdopen(os.dup(descriptor), "rb") as file:
+            file.seek(0)
+            head = file.read(_HEAD_BYTES)
+            if not head.startswith(self._head):
+                self._read_to, self._records = 0, {}  # pruned, and begun anew
+            self._head = head
+            file.seek(self._read_to)
             lines = file.read()
         if lines and not lines.endswith(b"\n"):
             os.write(descriptor, b"\n")

@@ -1,7 +1,7 @@
 """`prompt_user` and `apply_patch_review`: a person answers, nothing is changed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from codelab_client.dialog_types import Dialogs
@@ -46,7 +46,7 @@ class PromptTools:
         return _asking("apply_patch_review", ApplyPatchReviewArguments, run)
 
     async def _ask(
-        self, dialog: Callable[[ToolCall], Awaitable[dict[str, Any]]], call: ToolCall
+        self, dialog: Callable[[ToolCall], Coroutine[Any, Any, Result]], call: ToolCall
     ) -> Result:
         """The person's answer."""
         async with self._one_open:
@@ -54,7 +54,7 @@ class PromptTools:
 
 
 def _asking[A: Arguments](
-    name: str, arguments: type[A], run: Callable[[Job[A]], Awaitable[Result]]
+    name: str, arguments: type[A], run: Callable[[Job[A]], Coroutine[Any, Any, Result]]
 ) -> Tool[A]:
     """A tool that touches no file and whose answer is kept."""
     return Tool(

@@ -89,7 +89,7 @@ class Replacement:
         with os.fdopen(self.folder.create(self.stage, usual), "wb") as file:
             file.write(content)
             file.flush()
-            if hasattr(os, "fchmod"):
+            if hasattr(os, "fchown"):
                 _set_mode(file.fileno(), self.change, status)
             os.fsync(file.fileno())
 

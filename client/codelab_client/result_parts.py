@@ -16,6 +16,7 @@ Frame = dict[str, Any]
 # Cut by bytes, which bounds the characters too: a frame holds a piece even when JSON escapes every
 # second character of it once more.
 _PIECE_BYTES: Final = MAX_PART_CHARS
+_MESSAGE_CHARS: Final = 4_000
 
 
 def frames(call_id: str, answer: Mapping[str, Any]) -> list[Frame]:
@@ -26,7 +27,7 @@ def frames(call_id: str, answer: Mapping[str, Any]) -> list[Frame]:
     """
     head = {"type": "tool_result", "call_id": call_id}
     if "error" in answer:
-        return [{**head, "error": answer["error"]}]
+        return [{**head, "error": _cut(answer["error"])}]
     try:
         encoded = _encode(answer["result"])
     except ToolError as error:
@@ -42,6 +43,11 @@ def frames(call_id: str, answer: Mapping[str, Any]) -> list[Frame]:
         }
         for index, span in enumerate(spans)
     ]
+
+
+def _cut(error: Mapping[str, Any]) -> dict[str, Any]:
+    """An error as the server takes it, whose messages are short."""
+    return {**error, "message": str(error["message"])[:_MESSAGE_CHARS]}
 
 
 def _encode(result: Any) -> bytes:

@@ -1,6 +1,6 @@
 """`list_files` and `search_in_code`, which the client declares beside the built-in six."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Annotated, Any, Final
 
@@ -156,7 +156,7 @@ class SearchTools:
 
 
 def _tree_tool[A: Arguments](
-    name: str, arguments: type[A], run: Callable[[Job[A]], Awaitable[Result]]
+    name: str, arguments: type[A], run: Callable[[Job[A]], Coroutine[Any, Any, Result]]
 ) -> Tool[A]:
     """A tool that reads the whole tree."""
     return Tool(name, "read", arguments, _TIMEOUT_MS, claim=lambda _job: Claim(tree=True), run=run)

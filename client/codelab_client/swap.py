@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
-from codelab_client.failures import from_os_error, invalid_path, io_error
+from codelab_client.failures import check_path, from_os_error, invalid_path, io_error
 from codelab_client.folder import Folder
 from codelab_client.replacement import Change, Replacement
 from codelab_client.trail import Spot, walk
@@ -46,9 +46,10 @@ def sweep(workspace: Workspace, paths: Iterable[str], call_id: str) -> None:
     """Remove what a crash left beside these paths under the names of this call; never fails."""
     staged = re.compile(re.escape(_stem(call_id)) + r"\d+(\.old)?")
     for path in paths:
-        with suppress(ToolError, OSError), walk(workspace.root, path, follow=False) as spot:
-            for name in spot.folder.names():
-                if staged.fullmatch(name):
+        with suppress(ToolError, OSError):
+            check_path(path)
+            with walk(workspace.root, path, follow=False) as spot:
+                for name in filter(staged.fullmatch, spot.folder.names()):
                     spot.folder.discard(name)
 
 

@@ -1,6 +1,6 @@
 """What a tool is to the toolbox: arguments, what it touches, how it runs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,4 +41,4 @@ class Tool[A: Arguments]:
     arguments: type[A]
     timeout_ms: int | None
     claim: Callable[[Job[A]], Claim]
-    run: Callable[[Job[A]], Awaitable[Result]]
+    run: Callable[[Job[A]], Coroutine[Any, Any, Result]]

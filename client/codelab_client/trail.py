@@ -105,13 +105,12 @@ class _Walker:
                 return Spot(self._folder, (), name, status, self._checked(name))
 
     def _next_name(self) -> str:
-        """The next segment that names something; link targets also bring `.`, `..` and nothing."""
+        """The next segment that is a name; the targets of links also bring `..`."""
         while self._ahead:
             name = self._ahead.popleft()
-            if name == "..":
-                self._climb()
-            elif name not in {"", "."}:
+            if name != "..":
                 return name
+            self._climb()
         raise not_a_file(self._path, "folder")
 
     def _move_to(self, folder: Folder) -> None:

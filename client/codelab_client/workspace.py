@@ -154,10 +154,7 @@ def _similar(spot: Spot) -> list[str]:
     """Entries beside the first missing segment that are spelled much like it."""
     wanted = (*spot.missing, spot.name)[0]
     prefix = spot.path.removesuffix("/".join((*spot.missing, spot.name)))
-    try:
-        names = [name for name in spot.folder.names()[:_MOST_NAMES] if name.isprintable()]
-    except OSError:
-        return []
+    names = [name for name in spot.folder.names()[:_MOST_NAMES] if name.isprintable()]
     return [prefix + name for name in difflib.get_close_matches(wanted, names, MAX_SIMILAR)]
 
 

@@ -1,5 +1,6 @@
 """A circuit breaker as a state machine: after repeated faults nobody asks, then one asks again."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -21,14 +22,15 @@ class Breaker:
     """Health of one address; times are seconds of a monotonic clock given by the caller.
 
     Opens after `max_faults` faults in a row for `open_s`; then one caller may probe: success
-    closes, a fault opens again. A caller's own mistake (4xx) is a success here.
+    closes, a fault opens again. A caller's own mistake (4xx) is a success here. A probe that never
+    reports, because its caller was cancelled, stands in the way of the next for `open_s` only.
     """
 
     max_faults: int = MAX_FAULTS
     open_s: float = OPEN_S
     _faults: int = 0
     _opened_at: float | None = None
-    _probing: bool = False
+    _probe_until: float = -math.inf
 
     def state(self, now: float) -> BreakerState:
         """Where it stands at `now`."""
@@ -41,19 +43,19 @@ class Breaker:
         match self.state(now):
             case BreakerState.CLOSED:
                 return True
-            case BreakerState.HALF_OPEN if not self._probing:
-                self._probing = True
+            case BreakerState.HALF_OPEN if now >= self._probe_until:
+                self._probe_until = now + self.open_s
                 return True
             case _:
                 return False
 
     def succeeded(self) -> None:
         """The address answered."""
-        self._faults, self._opened_at, self._probing = 0, None, False
+        self._faults, self._opened_at, self._probe_until = 0, None, -math.inf
 
     def failed(self, now: float) -> None:
         """Connect error, timeout or 5xx."""
         self._faults += 1
-        self._probing = False
+        self._probe_until = -math.inf
         if self._faults >= self.max_faults:
             self._opened_at = now

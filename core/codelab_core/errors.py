@@ -16,6 +16,7 @@ class CodelabError(Exception):
         self,
         code: Code,
         reason: str | None = None,
+        /,
         *,
         message: str | None = None,
         retry_after_ms: int | None = None,
@@ -56,13 +57,25 @@ class CodelabError(Exception):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def from_wire(body: Mapping[str, Any]) -> CodelabError:
-    """The error in a body made by `to_wire`; an unknown code is `INTERNAL`, its text is kept."""
-    code = str(body.get("code"))
-    return CodelabError(
-        Code(code) if code in Code else Code.INTERNAL,
-        body.get("class"),
-        message=body.get("message"),
-        retry_after_ms=body.get("retry_after_ms"),
-        **(body.get("details") or {}),
+def from_wire(body: object) -> CodelabError:
+    """The error in a body made by `to_wire`; what is missing or of another type is left out.
+
+    An unknown code is `INTERNAL`, its text is kept. `body` comes from the network: any JSON value.
+    """
+    fields: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    code, reason, message = (_text(fields.get(name)) for name in ("code", "class", "message"))
+    wait, details = fields.get("retry_after_ms"), fields.get("details")
+    error = CodelabError(
+        Code(code) if code is not None and code in Code else Code.INTERNAL,
+        reason,
+        message=message,
+        retry_after_ms=wait if type(wait) is int and wait >= 0 else None,
     )
+    # not by keyword: a detail may bear any name, also that of a parameter
+    error.details = dict(details) if isinstance(details, Mapping) else {}
+    return error
+
+
+def _text(value: object) -> str | None:
+    """A field that is text."""
+    return value if isinstance(value, str) else None

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ DEV_PRINCIPAL: Final = Principal("dev")
 SAMPLE_INTERNAL_KEY: Final = "internal-poc-key"
 MIN_TOKEN_CHARS: Final = 24
 LEEWAY_S: Final = 60
+MIN_SECRET_BYTES: Final = 32
+"""RFC 7518, 3.2: a key of HS256 is at least as long as the hash."""
+MAX_PRINCIPAL_CHARS: Final = 255
+_DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def token_digest(token: str) -> str:
@@ -29,6 +34,18 @@ def token_digest(token: str) -> str:
 def principal_hash(principal: str) -> str:
     """16 hex digits that stand for a principal in keys and logs."""
     return hashlib.sha256(principal.encode()).hexdigest()[:16]
+
+
+def principal_of(name: object) -> Principal | None:
+    """The principal of that name, or `None` for what cannot be one.
+
+    It travels as a header, which loses blanks at its ends and cannot hold control characters: two
+    names would become one. The name of the services themselves is nobody's.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_PRINCIPAL_CHARS:
+        return None
+    fits = name.isprintable() and name == name.strip() and name != INTERNAL_PRINCIPAL
+    return Principal(name) if fits else None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,10 +64,11 @@ class TokenTable:
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
-            digest, _, principal = line.strip().partition(" ")
-            if len(digest) != len(token_digest("")) or not principal.strip():
+            digest, _, name = line.strip().partition(" ")
+            principal = principal_of(name.strip())
+            if not _DIGEST.fullmatch(digest) or principal is None:
                 raise ValueError(f"line {number} is not: sha256(token) principal")
-            entries.append((digest.lower(), Principal(principal.strip())))
+            entries.append((digest.lower(), principal))
         return cls(tuple(entries))
 
     def verify(self, token: str) -> Principal:
@@ -67,13 +85,21 @@ class TokenTable:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JwtVerifier:
-    """Checks signed tokens; the algorithm is fixed here, never taken from the token (RFC 8725)."""
+    """Checks signed tokens; the algorithm is fixed here, never taken from the token (RFC 8725).
+
+    Raises `ValueError` for a secret that can be guessed.
+    """
 
     key: str
     algorithm: str
     issuer: str | None
     audience: str | None
     claim: str = "sub"
+
+    def __post_init__(self) -> None:
+        """Refuse a short secret: whoever guesses it is everybody."""
+        if len(self.key.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"the secret has less than {MIN_SECRET_BYTES} bytes")
 
     def verify(self, token: str) -> Principal:
         """The principal of a token.
@@ -92,12 +118,12 @@ class JwtVerifier:
             )
         except jwt.ExpiredSignatureError as error:
             raise CodelabError(Code.TOKEN_EXPIRED) from error
-        except jwt.InvalidTokenError as error:
+        except jwt.PyJWTError as error:
             raise CodelabError(Code.UNAUTHORIZED, "invalid") from error
-        principal = claims.get(self.claim)
-        if not isinstance(principal, str) or not principal:
+        principal = principal_of(claims.get(self.claim))
+        if principal is None:
             raise CodelabError(Code.UNAUTHORIZED, "invalid")
-        return Principal(principal)
+        return principal
 
     def expires_at(self, token: str) -> int:
         """Second since 1970 from which a token that was verified is no longer good."""

@@ -17,9 +17,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[Exception], App]
+"""The response, itself an application, to an exception that nobody expected."""
 
 OPEN_PATHS: Final = ("/health", "/health/live", "/health/ready", "/metrics")
-_REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that a label of a metric may hold; a caller may invent any number of others."""
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +35,19 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 class RequestContext:
-    """Gives every request an id, one log line and its metrics.
+    """Gives every request an id, one log line and its metrics; nothing that fails gets past it.
 
-    A good `X-Request-Id` from the caller is kept, any other replaced; the answer carries it.
+    A good `X-Request-Id` from the caller is kept, any other replaced; the answer carries it, also
+    the one that `answer` makes of an exception.
     """
 
     def __init__(
-        self, app: App, *, service: str, registry: CollectorRegistry, clock: Clock
+        self, app: App, *, service: str, registry: CollectorRegistry, clock: Clock, answer: Answer
     ) -> None:
         self._app = app
         self._service = service
         self._clock = clock
+        self._answer = answer
         labels = ("route", "method", "status")
         prefix = f"codelab_{service.replace('agent-', '').replace('-', '')}"
         self._requests = Counter(
@@ -57,46 +63,55 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         given = header(scope, b"x-request-id") or b""
-        request_id = given.decode() if _REQUEST_ID.match(given) else random_hex(16)
+        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else random_hex(16)
         tokens = (SERVICE.set(self._service), REQUEST_ID.set(request_id))
         try:
             if scope["type"] == "http":
-                await self._serve_http(scope, receive, send, request_id)
+                await self._serve_http(scope, receive, _Response(send, request_id))
             else:
                 await self._app(scope, receive, send)
         finally:
             SERVICE.reset(tokens[0])
             REQUEST_ID.reset(tokens[1])
 
-    async def _serve_http(
-        self, scope: Scope, receive: Receive, send: Send, request_id: str
-    ) -> None:
+    async def _serve_http(self, scope: Scope, receive: Receive, response: "_Response") -> None:
         """Serve, then count and log."""
-        began, status = self._clock.monotonic(), 500
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
-            await send(message)
-
+        began = self._clock.monotonic()
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, response.send)
+        except Exception as error:
+            if response.status:  # too late for an answer: the server cuts the connection
+                raise
+            await self._answer(error)(scope, receive, response.send)
         finally:
-            self._record(scope, status, self._clock.monotonic() - began)
+            self._record(scope, response.status or 500, self._clock.monotonic() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """One count, one observation, one line; probes and scrapes leave no line."""
         route = getattr(scope.get("route"), "path", "other")
-        self._requests.labels(route, scope["method"], status).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._requests.labels(route, method, status).inc()
         self._seconds.labels(route).observe(seconds)
         if scope["path"] not in OPEN_PATHS:
-            facts = {"route": route, "method": scope["method"], "status": status}
+            facts = {"route": route, "method": method, "status": status}
             log.info("request served", extra=facts | {"duration_ms": round(seconds * 1000, 1)})
+
+
+class _Response:
+    """One response on its way out; `status` is 0 until it has begun."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Pass on, with the request's id among the headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = (b"x-request-id", self._request_id)
+            message["headers"] = [*message.get("headers", ()), own]
+        await self._send(message)
 
 
 class InternalAuth:

@@ -4,6 +4,7 @@ A line has time, level, service, message, request_id, and session_id and turn_id
 never hold prompt text, file content, keys or a line per token.
 """
 
+import json
 import logging
 import sys
 from contextvars import ContextVar
@@ -42,7 +43,10 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except orjson.JSONEncodeError:  # lone surrogates, integers beyond 64 bits
+            return json.dumps(line, default=str)
 
 
 class NoBadUtf8Traceback(logging.Filter):

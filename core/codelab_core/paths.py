@@ -15,7 +15,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 # Windows opens a device for these names, whatever the extension (Microsoft, "Naming Files").
 _DEVICE: Final = re.compile(
-    r"^(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(\..*)?$",
+    r"^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *([.:].*)?$",
     re.IGNORECASE,
 )
 # Code points that HFS+ ignores in names, so that ".g\u200cit" is ".git" there (CVE-2014-9390).
@@ -23,7 +23,8 @@ _IGNORABLE: Final = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_GIT_NAMES: Final = re.compile(r"^(\.git|git~[0-9]+)$", re.IGNORECASE)
+# With a colon NTFS opens a stream of the same file (CVE-2019-1352).
+_GIT_NAMES: Final = re.compile(r"^(\.git|git~[0-9]+) *(:.*)?$", re.IGNORECASE)
 
 
 def path_problem(path: str, *, allow_root: bool = False) -> str | None:

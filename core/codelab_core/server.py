@@ -55,6 +55,7 @@ class Running:
             "access_log": False,
             "server_header": False,
             "date_header": False,
+            "proxy_headers": False,
             "ws": "websockets-sansio",
             "timeout_graceful_shutdown": EXIT_TIMEOUT_S,
             "lifespan": "on",

@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from codelab_core.error_codes import Code
@@ -27,6 +28,8 @@ from codelab_core.settings import ServiceSettings, SettingsError
 
 CHECK_TIMEOUT_S: Final = 2.0
 PROBLEM: Final = "application/problem+json"
+MAX_FAULTS: Final = 20
+"""Faults of one body that an answer names; there may be as many as the body has values."""
 
 State = Literal["starting", "ok", "draining", "store"]
 Check = Callable[[], Awaitable[None]]
@@ -91,11 +94,14 @@ def build_app(service: Service) -> FastAPI:
     app.add_exception_handler(CodelabError, answer_error)
     app.add_exception_handler(RequestValidationError, answer_error)
     app.add_exception_handler(HTTPException, answer_error)
-    app.add_exception_handler(Exception, answer_error)
     if service.keys:
         app.add_middleware(InternalAuth, keys=service.keys)
     app.add_middleware(
-        RequestContext, service=service.name, registry=service.registry, clock=service.clock
+        RequestContext,
+        service=service.name,
+        registry=service.registry,
+        clock=service.clock,
+        answer=problem,
     )
     return app
 
@@ -158,13 +164,23 @@ def json_response(body: Any, status: int = 200, *, media_type: str | None = None
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
-    """Any exception as the one problem body that all services answer with."""
+    """`problem`, as the framework's table of exception handlers wants it."""
+    return problem(error)
+
+
+def problem(error: Exception) -> Response:
+    """Any exception as the one problem body that all services answer with.
+
+    What nobody expected is logged here, once, and told to the caller by the request's id only.
+    """
     known = as_codelab_error(error)
     own_status = error.status_code if isinstance(error, HTTPException) else known.kind.status
     if known.code is Code.INTERNAL:
         log.error("request failed", exc_info=error)
-    problem = known.to_wire() | {"request_id": REQUEST_ID.get()}
-    response = json_response({"error": problem}, own_status or 500, media_type=PROBLEM)
+    body = {"error": known.to_wire() | {"request_id": REQUEST_ID.get()}}
+    response = json_response(body, own_status or 500, media_type=PROBLEM)
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # such as Allow beside a 405
     if known.code is Code.UNAUTHORIZED:
         response.headers["www-authenticate"] = "Bearer"
     if known.retry_after_ms is not None:
@@ -178,15 +194,18 @@ def as_codelab_error(error: Exception) -> CodelabError:
         case CodelabError():
             return error
         case RequestValidationError():
-            faults = [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors()]
+            shown = error.errors()[:MAX_FAULTS]
+            faults = [{"loc": list(e["loc"]), "msg": e["msg"]} for e in shown]
             return CodelabError(Code.INVALID_REQUEST, "body", errors=faults)
-        case HTTPException():
+        case HTTPException() | ClientDisconnect():
             return _as_refusal(error)
     return CodelabError(Code.INTERNAL)
 
 
-def _as_refusal(error: HTTPException) -> CodelabError:
+def _as_refusal(error: HTTPException | ClientDisconnect) -> CodelabError:
     """What the framework refused by itself: no such route, wrong method, unreadable body."""
+    if isinstance(error, ClientDisconnect):
+        return CodelabError(Code.INVALID_REQUEST, "body", message="The body ended early.")
     if error.status_code in {404, 405}:
         return CodelabError(Code.NOT_FOUND, "route", message=str(error.detail))
     return CodelabError(Code.INVALID_REQUEST, "body", message=str(error.detail))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import orjson
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from codelab_core.approval_rules import ApprovalRule
 from codelab_core.protocol.frames import MAX_FRAME_BYTES
@@ -56,6 +57,8 @@ class ServiceSettings(BaseSettings):
         except ValidationError as error:
             lines = [f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
             raise SettingsError("\n".join(lines)) from None
+        except SourceError as error:  # a variable that is to hold JSON does not
+            raise SettingsError(str(error)) from None
 
     def to_env(self) -> Mapping[str, str]:
         """The variables that make these settings again; fields at their default are left out."""
@@ -97,6 +100,8 @@ class GatewaySettings(ServiceSettings):
     """Claim that names the caller."""
     allowed_origins: str = ""
     """Comma-separated web origins that may connect."""
+    trusted_proxies: str = ""
+    """Comma-separated addresses or networks whose `X-Forwarded-For` names the client."""
     allow_query_token: bool = False
     """Accept `?token=`; addresses end up in logs of others, so off by default."""
     plain_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 500

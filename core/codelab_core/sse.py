@@ -35,43 +35,62 @@ def comment(text: bytes) -> bytes:
 class SseParser:
     """Splits a byte stream into events, whatever pieces it comes in.
 
-    Accepts LF and CRLF, several `data:` lines, a leading byte order mark. Raises `ValueError` when
-    one event grows beyond 8 MiB.
+    Accepts LF, CRLF and CR, several `data:` lines, a leading byte order mark. Work is linear in the
+    bytes, also where one event comes in many pieces. Raises `ValueError` when one event grows
+    beyond 8 MiB.
     """
 
-    __slots__ = ("_rest", "_started")
+    __slots__ = ("_ends_with_cr", "_rest", "_start")
 
     def __init__(self) -> None:
-        self._rest = b""
-        self._started = False
+        self._rest = bytearray()
+        self._start: bytes | None = b""
+        self._ends_with_cr = False
 
     def feed(self, piece: bytes) -> list[SseEvent]:
         """Events completed by these bytes, in order. Comments are events too."""
-        stream = self._rest + piece if self._rest else piece
-        if not self._started:
-            stream = self._without_bom(stream)
-        if b"\r" in stream:
-            stream = _with_lf(stream)
-        *blocks, self._rest = stream.split(b"\n\n")
+        if self._start is not None:
+            piece = self._without_bom(self._start + piece)
+        if self._ends_with_cr or b"\r" in piece:
+            piece = self._with_lf(piece)
+        if self._rest:
+            piece = self._continued(piece)
+        *blocks, rest = piece.split(b"\n\n")
+        self._rest += rest
         if len(self._rest) > MAX_EVENT_BYTES:
             raise ValueError("an event of the stream is larger than 8 MiB")
         return [_event(block) for block in blocks if block]
 
     def close(self) -> list[SseEvent]:
         """The last event, where the stream ended without its blank line."""
-        block, self._rest = _with_lf(self._rest).strip(b"\n"), b""
+        block = bytes(self._rest).strip(b"\n")
+        self._rest, self._start, self._ends_with_cr = bytearray(), None, False
         return [_event(block)] if block else []
+
+    def _continued(self, piece: bytes) -> bytes:
+        """The piece with the event that it continues, if it ends it; else nothing, all is kept."""
+        seam = max(0, len(self._rest) - 1)  # the rest may end in the first half of a blank line
+        self._rest += piece
+        if self._rest.find(b"\n\n", seam) < 0:
+            return b""
+        whole, self._rest = bytes(self._rest), bytearray()
+        return whole
 
     def _without_bom(self, stream: bytes) -> bytes:
         """Drop the mark at the very start, once enough bytes are there to tell."""
-        self._started = not _BOM.startswith(stream[:3]) or len(stream) >= len(_BOM)
+        if len(stream) < len(_BOM) and _BOM.startswith(stream):
+            self._start = stream
+            return b""
+        self._start = None
         return stream.removeprefix(_BOM)
 
-
-def _with_lf(stream: bytes) -> bytes:
-    """CRLF and CR as LF; a last CR stays, its LF may follow."""
-    body, end = (stream[:-1], b"\r") if stream.endswith(b"\r") else (stream, b"")
-    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + end
+    def _with_lf(self, piece: bytes) -> bytes:
+        """CRLF and CR as LF; the LF of a CRLF may come with the next piece."""
+        if self._ends_with_cr and piece:
+            piece = piece.removeprefix(b"\n")
+            self._ends_with_cr = False
+        self._ends_with_cr = self._ends_with_cr or piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _event(block: bytes) -> SseEvent:

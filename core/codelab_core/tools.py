@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 ToolKind = Literal["read", "write", "prompt"]
 
@@ -51,7 +51,7 @@ class WriteFileArguments(Arguments):
 class GitDiffArguments(Arguments):
     """Working tree against the index, or `staged`, or a `revision` such as HEAD~1..HEAD."""
 
-    path: Annotated[str, StringConstraints(max_length=1024)] = "."
+    path: str = "."
     staged: bool = False
     revision: Annotated[str, StringConstraints(max_length=200)] | None = None
     context_lines: Annotated[int, Field(ge=0, le=20)] = 3
@@ -84,6 +84,13 @@ class ApplyPatchReviewArguments(Arguments):
     at: Places | None = None
 
 
+def _distinct(actions: list[str]) -> list[str]:
+    """Refuse a choice between twins: the schema says `uniqueItems`."""
+    if len(set(actions)) < len(actions):
+        raise ValueError("actions must be distinct")
+    return actions
+
+
 class PromptUserArguments(Arguments):
     """A question with one to eight distinct answers."""
 
@@ -91,6 +98,7 @@ class PromptUserArguments(Arguments):
     actions: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=64)]],
         Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),
+        AfterValidator(_distinct),
     ]
     allow_text: bool = False
 

@@ -1,8 +1,12 @@
-"""What a client may ask for: the closed union of client → gateway frames after the handshake."""
+"""What a client may ask for: the closed union of client → gateway frames after the handshake.
 
-from typing import Annotated, Final, Literal
+Values that we only pass on are `Any`: they come from a JSON parser, and to look at each part of a
+hostile 1 MiB value once more would hold up everybody else.
+"""
 
-from pydantic import Field, JsonValue, StringConstraints, TypeAdapter, model_validator
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from codelab_core.protocol.frames import Ack, Auth, CallId, Cid, Delivery, Incoming, MessageId, Ping
 
@@ -29,7 +33,7 @@ class ErrorObject(Incoming):
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     message: Annotated[str, StringConstraints(max_length=4000)] = ""
-    details: dict[str, JsonValue] = {}
+    details: dict[str, Any] = {}
 
 
 class ResultPart(Incoming):
@@ -47,7 +51,7 @@ class ToolResult(Incoming):
 
     type: Literal["tool_result"]
     call_id: CallId
-    result: JsonValue = None
+    result: Any = None
     error: str | ErrorObject | None = None
     tool_name: str | None = None
     cid: Cid | None = None
@@ -68,7 +72,7 @@ class HitlDecision(Incoming):
     type: Literal["hitl_decision"]
     call_id: CallId
     decision: Literal["approve", "edit", "reject"]
-    modified_arguments: dict[str, JsonValue] | None = None
+    modified_arguments: dict[str, Any] | None = None
     feedback: str | None = None
     cid: Cid | None = None
 

@@ -5,9 +5,9 @@ docs/protocol.md for the rest.
 """
 
 from enum import IntEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 PROTOCOL_VERSION: Final = 1
 SUBPROTOCOL: Final = "codelab.v1"
@@ -91,6 +91,14 @@ class Incoming(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, populate_by_name=True)
 
+    def given(self) -> dict[str, Any]:
+        """The fields that are there, by name; JSON values are shared, not copied."""
+        return {
+            name: value.given() if isinstance(value, Incoming) else value
+            for name, value in self
+            if value is not None
+        }
+
 
 class ClientInfo(Incoming):
     """Which installation is speaking; `id` is stable across restarts."""
@@ -117,7 +125,7 @@ class ToolDeclaration(Incoming):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
     description: Annotated[str, StringConstraints(max_length=1024)] = ""
-    parameters: dict[str, JsonValue]
+    parameters: dict[str, Any]
     kind: Literal["read", "write", "prompt"] | None = None
     reads: list[str] = []
     writes: list[str] = []

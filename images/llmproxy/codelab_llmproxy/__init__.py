@@ -1,1 +1,1 @@
-"""x."""
+"""The LLM proxy: providers and their dialects, inferences that outlive their readers."""

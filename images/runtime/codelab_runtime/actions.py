@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
@@ -35,9 +36,17 @@ from codelab_runtime.turn.records import AskedTool
 from codelab_runtime.turn.releasing import offered
 from codelab_runtime.turn.state import Call, SessionState, Turn
 
-Tell = Callable[[Fact], None]
-
 log = logging.getLogger(__name__)
+
+
+class Desk(Protocol):
+    """Where facts about a session go."""
+
+    def tell(self, fact: Fact) -> None:
+        """Something happened."""
+
+    async def room(self) -> None:
+        """Return when no more than 256 KiB of text waits to be committed."""
 
 
 @dataclass(slots=True)
@@ -52,7 +61,7 @@ class Actions:
     families: dict[str, str] = field(default_factory=dict)
 
     def carry_out(
-        self, effect: Effect, state: SessionState, fence: int, tell: Tell
+        self, effect: Effect, state: SessionState, fence: int, desk: Desk
     ) -> asyncio.Task[None] | None:
         """Start one effect; an inference's reader is returned, so that its worker can end it."""
         turn = state.turn
@@ -60,30 +69,44 @@ class Actions:
             case Infer(action="cancel"):
                 self.tasks.create_task(self.client.cancel(effect.inference_id, fence))
             case Infer() if turn:
-                return self.tasks.create_task(self._read(effect, state, turn, tell))
+                return self.tasks.create_task(self._read(effect, state, turn, fence, desk))
             case Compute() if turn and (call := turn.call(effect.call_id)):
-                self.tasks.create_task(self._work_out(effect, state, call, tell))
+                self.tasks.create_task(self._work_out(effect, state, turn, call, desk))
         return None
 
-    async def _read(self, effect: Infer, state: SessionState, turn: Turn, tell: Tell) -> None:
+    async def _read(
+        self, effect: Infer, state: SessionState, turn: Turn, fence: int, desk: Desk
+    ) -> None:
         """Read an inference to its end; every outcome becomes a fact."""
         SESSION_ID.set(state.session_id)
         TURN_ID.set(turn.turn_id)
         began = self.clock.monotonic()
         self.metrics.inferences.inc()
-        await self._learn_families()
-        request = inference_request(state, turn, self.rules, self.families)
-        usage: dict[str, int] = {}
         try:
-            async for read in self.client.follow(request, Progress(effect.start, turn.crc)):
-                tell(_fact(effect.inference_id, read, turn, usage))
+            await self._follow(effect, state, turn, fence, desk)
         except CodelabError as error:
-            tell(_failure(effect.inference_id, error))
+            desk.tell(_failure(effect.inference_id, error))
         except Exception:
             log.exception("inference reader failed")
-            tell(InferenceFailed(effect.inference_id, CodelabError(Code.INTERNAL).to_wire()))
+            desk.tell(InferenceFailed(effect.inference_id, CodelabError(Code.INTERNAL).to_wire()))
         finally:
             self.metrics.inference_seconds.observe(self.clock.monotonic() - began)
+
+    async def _follow(
+        self, effect: Infer, state: SessionState, turn: Turn, fence: int, desk: Desk
+    ) -> None:
+        """Ask, or attach, and turn what comes into facts, no faster than they are committed."""
+        await self._learn_families()
+        # A long history takes milliseconds to put together: not on the loop.
+        request = await asyncio.to_thread(inference_request, state, turn, self.rules, self.families)
+        usage: dict[str, int] = {}
+        start = Progress(effect.start, turn.crc)
+        async with aclosing(self.client.follow({**request, "fence": fence}, start)) as reads:
+            async for read in reads:
+                fact = _fact(effect.inference_id, read, turn, usage)
+                if fact:
+                    desk.tell(fact)
+                    await desk.room()
 
     async def _learn_families(self) -> None:
         """Ask the proxy once which family each model is of; without an answer, none is known."""
@@ -91,52 +114,51 @@ class Actions:
             return
         try:
             models = await self.client.get("/llm/models")
-        except CodelabError:
-            return
-        self.families |= {model["id"]: model["family"] for model in models}
+            self.families |= {model["id"]: model["family"] for model in models}
+        except (CodelabError, KeyError, TypeError):
+            log.info("model families not known yet")
 
-    async def _work_out(self, effect: Compute, state: SessionState, call: Call, tell: Tell) -> None:
+    async def _work_out(
+        self, effect: Compute, state: SessionState, turn: Turn, call: Call, desk: Desk
+    ) -> None:
         """Work out a call in a thread: placing a patch may take a second."""
         try:
-            outcome = await asyncio.to_thread(work_out, effect, state, call, self.rules)
+            outcome = await asyncio.to_thread(work_out, effect, state, turn, call, self.rules)
         except Exception:
             log.exception("call could not be worked out", extra={"call_id": call.call_id})
             outcome = ToolError(ToolCode.TOOL_FAILED, "The call could not be worked out.")
-        tell(Computed(call.call_id, outcome))
+        desk.tell(Computed(call.call_id, outcome))
 
 
-def work_out(effect: Compute, state: SessionState, call: Call, rules: Rules) -> Worked:
+def work_out(effect: Compute, state: SessionState, turn: Turn, call: Call, rules: Rules) -> Worked:
     """What comes of a call: what is to run, to be read first, was picked; or a fault."""
     try:
         if effect.kind == "review":
             return reviewed(call, effect.given, state.files)
-        arguments = call.arguments if effect.kind == "prepare" else effect.given
-        return prepared(_preparation(state, call, arguments, rules))
+        asked = Preparation(
+            tool=call.tool,
+            arguments=call.arguments if effect.kind == "prepare" else effect.given,
+            offered=offered(turn, rules.plain_tools),
+            files=state.files,
+            reviews=turn.reviews,
+            known_diffs=state.known_diffs,
+            applied=state.applied,
+            failures=turn.patch_failures,
+        )
+        return prepared(asked)
     except ToolError as error:
         return error
 
 
-def _preparation(
-    state: SessionState, call: Call, arguments: Mapping[str, Any], rules: Rules
-) -> Preparation:
-    """What preparing a call needs to know of its session."""
-    turn = state.turn
-    return Preparation(
-        tool=call.tool,
-        arguments=arguments,
-        offered=offered(state, rules.plain_tools),
-        files=state.files,
-        reviews=turn.reviews if turn else {},
-        known_diffs=state.known_diffs,
-        applied=state.applied,
-        failures=turn.patch_failures if turn else {},
-    )
+def _fact(inference_id: str, read: Read, turn: Turn, usage: dict[str, int]) -> Fact | None:
+    """What one read of the stream means; usage is collected on the way, thinking is not shown.
 
-
-def _fact(inference_id: str, read: Read, turn: Turn, usage: dict[str, int]) -> Fact:
-    """What one read of the stream means; usage is collected on the way."""
-    fact: Fact = Chunks(inference_id, read.text, read.n, read.crc)
+    What is no fact does not count as read: a successor begins after the last text shown.
+    """
+    fact: Fact | None = None
     match read.kind:
+        case "":
+            fact = Chunks(inference_id, read.text, read.n, read.crc)
         case "tool_call":
             fact = CallArrived(inference_id, _asked(read.fields, turn))
         case "restart":
@@ -157,8 +179,11 @@ def _asked(fields: Mapping[str, Any], turn: Turn) -> AskedTool:
 
 
 def _failure(inference_id: str, error: CodelabError) -> Fact:
-    """An inference that the proxy refused: its record is gone, or it failed."""
-    gone = error.code is Code.INFERENCE_EXPIRED
-    if gone or (error.code is Code.CONFLICT and error.reason == "buffer_lost"):
+    """An inference that the proxy refused: it cannot be continued, or it failed.
+
+    A release in between may have changed the prompt: then the same step is another request.
+    """
+    lost = error.code is Code.CONFLICT and error.reason in {"buffer_lost", "inference_mismatch"}
+    if lost or error.code is Code.INFERENCE_EXPIRED:
         return InferenceLost(inference_id)
     return InferenceFailed(inference_id, error.to_wire())

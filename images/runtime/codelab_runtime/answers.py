@@ -39,6 +39,7 @@ class Claim:
     state: str
     crashes: int
     cur: str
+    principal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """Sessions that anybody may claim, oldest first; `ready`: how many wait in all."""
+
+    ready: int
+    session_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TailPage:
     """Events after a position, oldest first; `status` other than OK: the position is not usable."""
 
@@ -90,6 +99,12 @@ _REFUSALS: Final[dict[str, tuple[Code, str | None]]] = {
     "QUEUE_FULL": (Code.RATE_LIMIT, "queue_full"),
 }
 
+_ANSWERED: Final = {
+    **dict.fromkeys(("expired", "cancelled"), "expired"),
+    **dict.fromkeys(("approved", "edited", "rejected", "implied"), "decision"),
+}
+"""Classes of `ALREADY_ANSWERED` by what the first answer was; any other was a result."""
+
 
 def words(reply: Sequence[Any]) -> list[str]:
     """The parts of a reply as text, whatever the server calls them."""
@@ -103,8 +118,9 @@ def refusal(status: str, rest: Sequence[str]) -> CodelabError:
         return CodelabError(Code.SESSION_QUARANTINED if locked else Code.SESSION_CLOSED)
     if status == "ANSWERED":
         outcome, by = [*rest, "", ""][:2]
-        why = "expired" if outcome in {"expired", "cancelled"} else "result"
-        return CodelabError(Code.ALREADY_ANSWERED, why, outcome=outcome, by=by)
+        return CodelabError(
+            Code.ALREADY_ANSWERED, _ANSWERED.get(outcome, "result"), outcome=outcome, by=by
+        )
     code, reason = _REFUSALS[status]
     return CodelabError(code, reason)
 
@@ -119,8 +135,19 @@ def opened(reply: Sequence[Any]) -> Opened:
 
 def claim(parts: Sequence[str]) -> Claim:
     """The facts that a claim returns, from the fence on."""
-    fence, epoch, head, jn, inn, ic, state, crashes, _snap, cur = parts
-    return Claim(int(fence), epoch, int(head), int(jn), int(inn), int(ic), state, int(crashes), cur)
+    fence, epoch, head, jn, inn, ic, state, crashes, _snap, cur, principal = parts
+    return Claim(
+        fence=int(fence),
+        epoch=epoch,
+        head=int(head),
+        jn=int(jn),
+        inn=int(inn),
+        ic=int(ic),
+        state=state,
+        crashes=int(crashes),
+        cur=cur,
+        principal=principal,
+    )
 
 
 def ingested(reply: Sequence[Any]) -> Ingested:
@@ -148,6 +175,11 @@ def committed(reply: Sequence[Any]) -> Committed:
         case "FENCED" | "GONE":
             raise FencedError(status)
     raise DivergedError(*rest)
+
+
+def due(reply: Sequence[Any]) -> Due:
+    """Answer of `due`."""
+    return Due(int(reply[0]), tuple(dict.fromkeys(words(reply[1:]))))
 
 
 def tail_page(reply: Sequence[Any]) -> TailPage:

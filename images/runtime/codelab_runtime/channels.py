@@ -6,6 +6,7 @@ A message that is lost is only ever a delay: positions are checked, inboxes are 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -41,7 +42,11 @@ class Channels:
                 await self._receive()
             except (RedisError, OSError):
                 log.warning("store channel lost")
+            except Exception:
+                log.exception("store channel failed")
             self._pubsub = None
+            for event in self._confirmed.values():
+                event.clear()
             await asyncio.sleep(RETRY_S)
             if self.lost:
                 self.lost()
@@ -56,7 +61,8 @@ class Channels:
         self._handlers[name] = handler
         confirmed = self._confirmed.setdefault(name, asyncio.Event())
         if self._pubsub:
-            await self._pubsub.subscribe(channel)
+            with suppress(RedisError, OSError):  # the receiver notices too, and subscribes again
+                await self._pubsub.subscribe(channel)
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT_S):
                 await confirmed.wait()
@@ -69,13 +75,18 @@ class Channels:
         self._handlers.pop(name, None)
         self._confirmed.pop(name, None)
         if self._pubsub:
-            await self._pubsub.unsubscribe(channel)
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(channel)
 
     async def _receive(self) -> None:
         """Subscribe to everything wanted, then hand out messages."""
         async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(*self._handlers)
+            wanted = set(self._handlers)
+            await pubsub.subscribe(*wanted)
             self._pubsub = pubsub
+            late = set(self._handlers) - wanted  # they came while the first ones were sent
+            if late:
+                await pubsub.subscribe(*late)
             while True:
                 message = await pubsub.get_message(timeout=POLL_S)
                 if message:

@@ -3,15 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from codelab_core.clock import Clock, random_hex
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
 from codelab_core.protocol.agent import CommandBody
 from codelab_runtime.answers import Ingested
 from codelab_runtime.store import NewCommand, Store
 from codelab_runtime.workers import Workers
+
+OVERLOADED_RETRY_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Sender:
     client_id: str
     cid: str
     connection_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the store knows the command by."""
+        return f"{self.client_id}/{self.cid}"
 
     @classmethod
     def of(cls, body: CommandBody, principal: str) -> "Sender":
@@ -39,7 +48,6 @@ class Inbox:
     workers: Workers
     clock: Clock
     session_ttl_s: int
-    max_turns: int
     max_queued: int
 
     async def put(
@@ -57,16 +65,17 @@ class Inbox:
     ) -> Ingested:
         """As `put`, for a session that exists; raises `SESSION_NOT_FOUND` otherwise."""
         is_message = command["type"] == "user_message"
+        self._check_load(is_message=is_message)
         facts = {"by": sender.client_id, "cid": sender.cid, "at_ms": self.clock.wall_ms()}
         connection = {"connection_id": sender.connection_id} if sender.connection_id else {}
         entry = await self.store.ingest(
             NewCommand(
                 session_id=sender.session_id,
                 principal=sender.principal,
-                key=f"{sender.client_id}/{sender.cid}",
+                key=sender.key,
                 digest=digest(command),
-                body=orjson.dumps({**connection, **command, **facts}),
-                want=self.workers.has_room(self.max_turns),
+                body=_encoded({**connection, **command, **facts}),
+                want=self.workers.has_room,
                 slot=slot,
                 answer_digest=digest(command) if slot else "",
                 outcome=outcome,
@@ -79,12 +88,29 @@ class Inbox:
             await self.store.list_under(sender.principal, sender.session_id)
         return entry
 
+    def _check_load(self, *, is_message: bool) -> None:
+        """Raise `UNAVAILABLE`: draining, or overloaded, which refuses new turns only."""
+        if self.workers.draining:
+            raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
+        if is_message and self.workers.is_overloaded:
+            raise CodelabError(Code.UNAVAILABLE, "overloaded", retry_after_ms=OVERLOADED_RETRY_MS)
+
+
+def _encoded(command: Mapping[str, Any]) -> bytes:
+    """A command as JSON. Raises `INVALID_REQUEST`/body for values that JSON here cannot hold.
+
+    Those are lone surrogates, integers beyond 64 bits, and nesting of more than 250 levels.
+    """
+    try:
+        return orjson.dumps(command, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise CodelabError(Code.INVALID_REQUEST, "body", message=str(error)) from None
+
 
 def digest(command: Mapping[str, Any]) -> str:
     """32 hex digits that tell whether two bodies are the same, whatever the order of their keys."""
     body = {name: value for name, value in command.items() if name not in {"cid", "connection_id"}}
-    encoded = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(encoded).hexdigest()[:32]
+    return hashlib.sha256(_encoded(body)).hexdigest()[:32]
 
 
 def message_id_for(sender: Sender) -> str:

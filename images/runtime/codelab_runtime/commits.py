@@ -4,7 +4,8 @@ Hot: benchmarks/token_path.py.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from codelab_core.errors import CodelabError
 from codelab_runtime import answers
@@ -14,13 +15,16 @@ from codelab_runtime.store import Commit, Store
 MAX_BATCH: Final = 256
 
 
+Reply = list[Any] | CodelabError
+
+
 class Commits:
     """Sends commits, all that wait in one round trip; each session has at most one under way."""
 
     def __init__(self, store: Store, connection: Connection) -> None:
         self._store = store
         self._connection = connection
-        self._waiting: list[tuple[Commit, asyncio.Future[answers.Committed]]] = []
+        self._waiting: list[tuple[Commit, asyncio.Future[Reply]]] = []
         self._ready = asyncio.Event()
 
     async def submit(self, commit: Commit) -> answers.Committed:
@@ -29,10 +33,13 @@ class Commits:
         Raises `FencedError`, `DivergedError`, or `UNAVAILABLE` while its outcome is unknown: then
         the same commit, with the same `op`, may be submitted again.
         """
-        done: asyncio.Future[answers.Committed] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((commit, done))
         self._ready.set()
-        return await done
+        reply = await done
+        if isinstance(reply, CodelabError):
+            raise reply
+        return answers.committed(reply)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -43,24 +50,13 @@ class Commits:
                 self._ready.clear()
             await self._send(batch)
 
-    async def _send(self, batch: list[tuple[Commit, asyncio.Future[answers.Committed]]]) -> None:
-        """One round trip; every waiter gets its own answer."""
+    async def _send(self, batch: Sequence[tuple[Commit, asyncio.Future[Reply]]]) -> None:
+        """One round trip; every waiter gets its own reply."""
         calls = [self._store.commit_call(commit) for commit, _ in batch]
         try:
-            replies = await self._connection.run_each(calls)
+            replies: Sequence[Reply] = await self._connection.run_each(calls)
         except CodelabError as error:
             replies = [error] * len(batch)
         for (_, done), reply in zip(batch, replies, strict=True):
-            if done.done():
-                continue
-            try:
-                done.set_result(_answer(reply))
-            except (CodelabError, answers.FencedError, answers.DivergedError) as error:
-                done.set_exception(error)
-
-
-def _answer(reply: list[object] | CodelabError) -> answers.Committed:
-    """The answer of one commit; its errors are raised."""
-    if isinstance(reply, CodelabError):
-        raise reply
-    return answers.committed(reply)
+            if not done.done():  # a waiter may have been cancelled
+                done.set_result(reply)

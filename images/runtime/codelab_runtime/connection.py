@@ -10,9 +10,7 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
@@ -94,7 +92,7 @@ class Connection:
             try:
                 replies = await self._pipeline(calls)
                 await self._teach(calls, replies)
-            except (RedisConnectionError, RedisTimeoutError) as fault:
+            except (RedisError, OSError) as fault:
                 error = fault
                 continue
             return [as_codelab_error(r) if isinstance(r, RedisError) else r for r in replies]
@@ -106,7 +104,7 @@ class Connection:
         if not unknown:
             return
         for text in {calls[i].script.text for i in unknown}:
-            await awaited(self.redis.script_load(text.decode()))
+            await _awaited(self.redis.script_load(text.decode()))
         again = await self._pipeline([calls[i] for i in unknown])
         for i, reply in zip(unknown, again, strict=True):
             replies[i] = reply
@@ -120,19 +118,27 @@ class Connection:
 
     async def ping(self) -> None:
         """Return when the server answers; raise what it says instead."""
-        await awaited(self.redis.ping())
+        await _awaited(self.redis.ping())
 
     async def close(self) -> None:
         """Close all sockets."""
         await self.redis.aclose()
 
 
-async def awaited(reply: Any) -> Any:
-    """The value of a command: the library's types allow for its synchronous client too."""
+async def reached(reply: Any) -> Any:
+    """The value of a single command. Raises `UNAVAILABLE` where the server has none to give."""
+    try:
+        return await _awaited(reply)
+    except (RedisError, OSError) as error:
+        raise as_codelab_error(error) from error
+
+
+async def _awaited(reply: Any) -> Any:
+    """The library's types allow for its synchronous client too."""
     return await cast("Awaitable[Any]", reply)
 
 
 def as_codelab_error(error: Exception) -> CodelabError:
     """What a server's error means to a caller."""
-    full = isinstance(error, ResponseError) and str(error).startswith(_FULL)
+    full = isinstance(error, OutOfMemoryError) or str(error).startswith(_FULL)
     return CodelabError(Code.UNAVAILABLE, "store_full" if full else "store_unavailable")

@@ -4,6 +4,9 @@ Raw ASGI: hot on every token (benchmarks/token_path.py).
 """
 
 import asyncio
+import logging
+import re
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -11,15 +14,17 @@ from urllib.parse import parse_qs
 import orjson
 from starlette.requests import Request
 
+from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.middleware import Receive, Scope, Send, header
 from codelab_core.protocol.events import Snapshot
 from codelab_core.service import answer_error
 from codelab_core.sse import comment, render
+from codelab_runtime.following import followed
 from codelab_runtime.snapshots import Snapshots
 from codelab_runtime.store import Store
 from codelab_runtime.tail import Stream, Tail
-from codelab_runtime.tails import PAGE, Tails
+from codelab_runtime.tails import Tails
 
 HEAD_S: Final = 10.0
 HEADERS: Final = [
@@ -27,7 +32,10 @@ HEADERS: Final = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+_POSITION: Final = re.compile(rb"([!-9;-~]{0,64}):([0-9]{1,14})")
 _REASONS: Final = {"EPOCH": "epoch_changed", "TRIMMED": "trimmed"}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +48,21 @@ class Start:
 
     @classmethod
     def parse(cls, scope: Scope) -> "Start":
-        """From `Last-Event-ID: <epoch>:<seq>` or `?after=`, else `?from=`; default `start`."""
+        """From `Last-Event-ID: <epoch>:<seq>` or `?after=`, else `?from=`; default `start`.
+
+        Raises `INVALID_REQUEST`/body for anything else.
+        """
         query = parse_qs(scope["query_string"].decode("latin-1"))
         given = header(scope, b"last-event-id") or query.get("after", [""])[0].encode("latin-1")
-        epoch, colon, seq = given.decode("latin-1").partition(":")
-        if colon and seq.isdecimal():
-            return cls(epoch, int(seq))
-        return cls(place=query.get("from", ["start"])[0])
+        if given:
+            match = _POSITION.fullmatch(given)
+            if not match:
+                raise CodelabError(Code.INVALID_REQUEST, "body", message="not <epoch>:<seq>")
+            return cls(match[1].decode(), int(match[2]))
+        place = query.get("from", ["start"])[0]
+        if place not in {"start", "head", "pending"}:
+            raise CodelabError(Code.INVALID_REQUEST, "body", message="from: start, head or pending")
+        return cls(place=place)
 
 
 class EventsApi:
@@ -57,26 +73,33 @@ class EventsApi:
         self._tails = tails
         self._snapshots = snapshots
         self._streams: set[Stream] = set()
-        self.draining = False
+        self._is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the stream, or with a problem."""
         session_id = scope["path_params"]["session_id"]
         principal = (header(scope, b"x-principal") or b"internal").decode("latin-1")
         try:
+            if self._is_draining:
+                raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
+            start = Start.parse(scope)
             async with self._tails.using(session_id, principal) as tail:
-                await self._serve(tail, Start.parse(scope), receive, send)
+                first, after = await self._beginning(tail, start)
+                await self._serve(tail, first, after, (receive, send))
         except CodelabError as error:
             await (await answer_error(Request(scope), error))(scope, receive, send)
 
-    async def _serve(self, tail: Tail, start: Start, receive: Receive, send: Send) -> None:
-        """Head, history, then live events, until the reader leaves."""
+    async def _serve(
+        self, tail: Tail, first: bytes, after: int, ends: tuple[Receive, Send]
+    ) -> None:
+        """The control events, history, then live events, until the reader leaves."""
+        receive, send = ends
         stream = Stream()
-        first, after = await self._beginning(tail, start)
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        await _write(send, first)
+        heartbeat = _Heartbeat(tail, stream)
         self._streams.add(stream)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            await _write(send, first)
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(self._write_all(tail, stream, after, send))
                 watcher = tasks.create_task(_gone(receive))
@@ -84,8 +107,8 @@ class EventsApi:
                 writer.cancel()
                 watcher.cancel()
         finally:
+            heartbeat.stop()
             self._streams.discard(stream)
-            tail.streams.discard(stream)
 
     async def _beginning(self, tail: Tail, start: Start) -> tuple[bytes, int]:
         """The control events that come first, and the position after which events follow."""
@@ -105,24 +128,18 @@ class EventsApi:
         return _attached(tail, "snapshot") + control, seq
 
     async def _write_all(self, tail: Tail, stream: Stream, after: int, send: Send) -> None:
-        """History until the ring is reached, then whatever comes."""
-        while not tail.join(stream, after):
-            page = await self._store.tail(tail.session_id, tail.epoch, after, PAGE)
-            frames = [
-                render(event, event_id=b"%b:%d" % (tail.epoch.encode(), seq))
-                for seq, event in enumerate(page.events, after + 1)
-            ]
-            await _write(send, b"".join(frames))
-            after += len(frames)
-        heartbeat = _Heartbeat(tail, stream)
+        """Write frames until the stream is over; then the reader comes back with its position."""
         try:
-            await _follow(stream, send)
-        finally:
-            heartbeat.stop()
+            async with aclosing(followed(self._store, tail, stream, after)) as pieces:
+                async for piece in pieces:
+                    await _write(send, piece)
+        except CodelabError as error:
+            log.info("event stream cut", extra={"code": str(error)})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def drain(self) -> None:
-        """End all streams: their readers reopen them elsewhere, from their position."""
-        self.draining = True
+        """End all streams, take no more: readers reopen them elsewhere, from their position."""
+        self._is_draining = True
         for stream in list(self._streams):
             stream.push(b"retry: 0\nevent: drain\ndata: {}\n\n")
             stream.end()
@@ -143,19 +160,6 @@ class _Heartbeat:
     def stop(self) -> None:
         """No more beats."""
         self._timer.cancel()
-
-
-async def _follow(stream: Stream, send: Send) -> None:
-    """Write what comes; a reader that is too slow is cut and resumes from the log."""
-    while True:
-        waiting = await stream.take()
-        if stream.slow:
-            waiting += b"event: slow\ndata: {}\n\n"
-        over = stream.slow or stream.ended
-        if waiting or over:
-            await send({"type": "http.response.body", "body": waiting, "more_body": not over})
-        if over:
-            return
 
 
 async def _gone(receive: Receive) -> None:

@@ -5,7 +5,7 @@ Hot for every token: benchmarks/token_path.py.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Self
@@ -85,50 +85,51 @@ class InferenceClient:
             raise RuntimeError("the client was not opened")
         return self._session
 
-    async def follow(self, request: Mapping[str, Any], start: Progress) -> AsyncIterator[Read]:
+    async def follow(self, request: Mapping[str, Any], start: Progress) -> AsyncGenerator[Read]:
         """Read an inference from `start` to its end; the last item is `done` or `error`.
 
-        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE`/proxy after about 15 s
-        without one.
+        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE` after 12 tries in vain.
         """
         progress = Progress(start.n, start.crc)
         delays = RETRY.delays(self._jitter.uniform)
         while True:
-            before = progress.n
+            before, fault = progress.n, CodelabError(Code.UNAVAILABLE, "proxy")
             try:
                 async for read in self._attached(request, progress):
                     yield read
                     if read.kind in {"done", "error"}:
                         return
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                log.warning("inference stream cut", extra={"cause": type(error).__name__})
+            except CodelabError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    raise
+                fault = error  # it is down, drains or is full: another one, or a moment, may help
             if progress.n > before:
                 delays = RETRY.delays(self._jitter.uniform)
             delay = next(delays, None)
             if delay is None:
-                raise CodelabError(Code.UNAVAILABLE, "proxy")
+                raise fault
             await asyncio.sleep(delay)
 
     async def _attached(
         self, request: Mapping[str, Any], progress: Progress
     ) -> AsyncIterator[Read]:
-        """One connection's worth of the stream."""
+        """One connection's worth of the stream. Raises as `follow`, at the first failure."""
         body = dict(request)
         if progress.n:
             body |= {"from": progress.n, "crc": progress.crc}
-        async with self._http.post(
-            f"{self._url}/llm/stream", data=orjson.dumps(body), headers=self._headers()
-        ) as response:
-            if response.status != 200:  # noqa: PLR2004 -- HTTP OK
-                raise await _refusal(response)
-            parser = SseParser()
-            while True:
-                async with asyncio.timeout(SILENCE_TIMEOUT_S):
-                    piece = await response.content.readany()
-                if not piece:
-                    return
-                for read in _reads(parser.feed(piece), progress):
-                    yield read
+        try:
+            async with self._http.post(
+                f"{self._url}/llm/stream", data=orjson.dumps(body), headers=self._headers()
+            ) as response:
+                if response.status != 200:  # noqa: PLR2004 -- HTTP OK
+                    raise await _refusal(response)
+                parser = SseParser()
+                while piece := await _piece(response):
+                    for read in _reads(parser.feed(piece), progress):
+                        yield read
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("inference stream cut", extra={"cause": type(error).__name__})
+            raise CodelabError(Code.UNAVAILABLE, "proxy") from error
 
     async def cancel(self, inference_id: str, fence: int) -> None:
         """Stop an inference; one that is over or unknown is fine. Failures are logged only."""
@@ -149,7 +150,7 @@ class InferenceClient:
                     if response.status != 200:  # noqa: PLR2004 -- HTTP OK
                         raise await _refusal(response)
                     return orjson.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
             raise CodelabError(Code.UNAVAILABLE, "proxy") from error
 
     def _headers(self) -> dict[str, str]:
@@ -162,12 +163,18 @@ class InferenceClient:
         return headers
 
 
+async def _piece(response: aiohttp.ClientResponse) -> bytes:
+    """What came next on a stream; empty at its end. Raises `TimeoutError` after 25 s of silence."""
+    async with asyncio.timeout(SILENCE_TIMEOUT_S):
+        return await response.content.readany()
+
+
 async def _refusal(response: aiohttp.ClientResponse) -> CodelabError:
     """The error in an answer that is no stream; a proxy of ours always says one."""
     try:
         body = orjson.loads(await response.read())
         return from_wire(body["error"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return CodelabError(Code.UNAVAILABLE, "proxy", message=f"The proxy said {response.status}.")
 
 

@@ -22,10 +22,11 @@ class Parts:
         self._store = store
         self._reader = reader
 
-    async def take(self, sender: Sender, piece: ToolResult) -> dict[str, Any] | None:
-        """Keep a piece; with the last one, the `result` or `error` that all of them make.
+    async def take(self, sender: Sender, piece: ToolResult) -> Any | None:
+        """Keep a piece; with the last one, the JSON text of the whole result, decoded.
 
-        Raises `TOO_LARGE`/result, and `INVALID_REQUEST`/body for missing pieces or broken JSON.
+        Raises `NOT_FOUND`/call_unknown, `TOO_LARGE`/result, and `INVALID_REQUEST`/body for missing
+        pieces and broken JSON. The pieces stay until `drop`: the last one may come again.
         """
         part, chunk = piece.part, piece.chunk
         if part is None or chunk is None:
@@ -33,21 +34,38 @@ class Parts:
         if part.index >= MAX_PARTS or len(chunk) > MAX_PART_CHARS:
             raise CodelabError(Code.TOO_LARGE, "result", max=MAX_PARTED_BYTES)
         await self._store.tail(sender.session_id, "", 0, 1, sender.principal)  # is it theirs?
-        name = f"part:{piece.call_id}:{part.index}"
-        await self._reader.keep_part(
-            sender.session_id, name, chunk.encode("utf-8", "surrogatepass")
-        )
+        if await self._reader.slot(sender.session_id, piece.call_id) is None:
+            raise CodelabError(Code.NOT_FOUND, "call_unknown")
+        body = chunk.encode("utf-8", "surrogatepass")
+        await self._reader.keep_part(sender.session_id, _name(piece.call_id, part.index), body)
         if not part.last:
             return None
-        names = [f"part:{piece.call_id}:{index}" for index in range(part.index + 1)]
-        found = await self._reader.parts(sender.session_id, names)
-        whole = _whole(found)
-        await self._reader.drop_parts(sender.session_id, names)
-        return whole
+        found = await self._reader.parts(sender.session_id, _names(piece))
+        try:
+            return _whole(found)
+        except CodelabError as error:
+            if None not in found:  # they will never make a result
+                await self.drop(sender, piece)
+            raise error from None
+
+    async def drop(self, sender: Sender, last: ToolResult) -> None:
+        """Forget the pieces up to the last one: their result is durable."""
+        await self._reader.drop_parts(sender.session_id, _names(last))
 
 
-def _whole(pieces: list[bytes | None]) -> dict[str, Any]:
-    """The answer in all the pieces: the JSON text of its `result`, or of `{"error": …}`."""
+def _name(call_id: str, index: int) -> str:
+    """Where one piece is kept."""
+    return f"part:{call_id}:{index}"
+
+
+def _names(last: ToolResult) -> list[str]:
+    """Where all pieces are kept."""
+    count = last.part.index + 1 if last.part else 0
+    return [_name(last.call_id, index) for index in range(count)]
+
+
+def _whole(pieces: list[bytes | None]) -> Any:
+    """The value in all the pieces."""
     present = [piece for piece in pieces if piece is not None]
     if len(present) < len(pieces):
         missing = pieces.index(None)
@@ -56,8 +74,8 @@ def _whole(pieces: list[bytes | None]) -> dict[str, Any]:
     if len(text) > MAX_PARTED_BYTES:
         raise CodelabError(Code.TOO_LARGE, "result", max=MAX_PARTED_BYTES)
     try:
-        return {"result": orjson.loads(text)}
-    except orjson.JSONDecodeError as error:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
         raise CodelabError(
             Code.INVALID_REQUEST, "body", message="the pieces are no JSON"
-        ) from error
+        ) from None

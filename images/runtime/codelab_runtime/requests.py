@@ -21,7 +21,7 @@ def inference_request(
         "inference_id": turn.inference_id,
         "model": turn.model,
         "messages": request_messages(state, family, rules.max_tool_output_bytes),
-        "tools": request_tools(offered(state, rules.plain_tools)),
+        "tools": request_tools(offered(turn, rules.plain_tools)),
         "metadata": {
             "session_id": state.session_id,
             "turn_id": turn.turn_id,

@@ -10,7 +10,7 @@ from codelab_core.protocol.events import Snapshot
 from codelab_core.protocol.frames import RECENT_CIDS
 from codelab_runtime.reading import Facts, Reader
 from codelab_runtime.store import Store
-from codelab_runtime.view import view_of
+from codelab_runtime.view import View
 
 PAGE: Final = 500
 
@@ -25,19 +25,18 @@ class Snapshots:
     async def of(self, session_id: str) -> tuple[Snapshot, int]:
         """What a client shows of the session, and the seq of the last event in it.
 
-        Raises `SESSION_NOT_FOUND`.
+        Page by page, so that a long log holds up nobody. Raises `SESSION_NOT_FOUND`.
         """
-        events: list[bytes] = []
-        epoch = ""
+        view, epoch = View(), ""
         while True:
-            page = await self._store.tail(session_id, epoch, len(events), PAGE)
+            page = await self._store.tail(session_id, epoch, view.seq, PAGE)
             epoch = page.epoch
-            events += page.events
-            if len(events) >= page.head or not page.events:
+            view.take_all(page.events)
+            if view.seq >= page.head or not page.events:
                 break
         facts = await self.facts(session_id)
-        cids = await self._reader.recent_cids(session_id, RECENT_CIDS)
-        view = view_of(events)
+        upto = facts.consumed + facts.unread
+        cids = await self._reader.recent_cids(session_id, upto, RECENT_CIDS)
         return view.snapshot(session_view(facts).model_dump(exclude_none=True), cids), view.seq
 
     async def facts(self, session_id: str) -> Facts:

@@ -5,17 +5,23 @@ One code path for Redis, Valkey and the store inside the process. Errors of the 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from codelab_core.clock import Clock, random_hex
+from codelab_core.errors import CodelabError
 from codelab_core.identity import principal_hash
 from codelab_runtime import answers
-from codelab_runtime.connection import Call, Connection, Script, awaited
+from codelab_runtime.connection import Call, Connection, Script, reached
 from codelab_runtime.keys import Keys
 
 MAX_UNREAD: Final = 256
 """Commands of one session that wait for its owner."""
+MAX_REMEMBERED: Final = 8_000
+"""Commands of one session whose repetition is noticed."""
+MAX_LISTED: Final = 1_000
+"""Sessions of one principal that are listed."""
 DAY_MS: Final = 86_400_000
 NAMES: Final = (
     "open",
@@ -107,9 +113,11 @@ class Store:
         return opened
 
     async def list_under(self, principal: str, session_id: str) -> None:
-        """Move the session to the top of its principal's list."""
+        """Move the session to the top of its principal's list; best effort, for listing only."""
         key = self.keys.of_principal(principal)
-        await awaited(self.connection.redis.zadd(key, {session_id: self._clock.wall_ms()}))
+        with suppress(CodelabError):
+            await reached(self.connection.redis.zadd(key, {session_id: self._clock.wall_ms()}))
+            await reached(self.connection.redis.zremrangebyrank(key, 0, -MAX_LISTED - 1))
 
     async def ingest(self, command: NewCommand) -> answers.Ingested:
         """Put a command into the inbox, exactly once for its key."""
@@ -132,6 +140,7 @@ class Store:
             command.outcome or "-",
             command.by,
             "" if command.max_queued is None else command.max_queued,
+            MAX_REMEMBERED,
         )
         return answers.ingested(await self._run("ingest", keys, *args))
 
@@ -173,11 +182,10 @@ class Store:
         reply = await self._run("release", keys, self.owner, fence, due, "PUBLISH", session_id)
         return answers.words(reply)[0] == "OK"
 
-    async def due(self, bucket: int, limit: int) -> list[str]:
-        """Sessions of a bucket that anybody may claim now, oldest first."""
+    async def due(self, bucket: int, limit: int) -> answers.Due:
+        """Sessions of a bucket that anybody may claim now."""
         keys = [self.keys.ready(bucket), self.keys.lease(bucket)]
-        reply = await self._run("due", keys, limit, self._lease_ms)
-        return list(dict.fromkeys(answers.words(reply[1:])))
+        return answers.due(await self._run("due", keys, limit, self._lease_ms))
 
     async def tail(
         self, session_id: str, epoch: str, after: int, limit: int = 500, principal: str = ""
@@ -207,7 +215,8 @@ class Store:
         gone = answers.words(reply)[0] == "OK"
         if gone:
             key = self.keys.of_principal(principal)
-            await awaited(self.connection.redis.zrem(key, session_id))
+            with suppress(CodelabError):
+                await reached(self.connection.redis.zrem(key, session_id))
         return gone
 
     async def _run(self, name: str, keys: Sequence[str], *args: str | bytes | float) -> list[Any]:

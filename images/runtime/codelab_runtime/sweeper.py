@@ -1,16 +1,15 @@
 """Removes sessions whose life is over; a tombstone tells later callers that they have expired."""
 
-import asyncio
 import logging
 from typing import Final
 
 from codelab_core.clock import Clock
-from codelab_core.errors import CodelabError
 from codelab_runtime.reading import Reader
-from codelab_runtime.store import Store
+from codelab_runtime.store import DAY_MS, Store
 
 EVERY_S: Final = 60.0
 LIMIT: Final = 100
+TOMBSTONE_MS: Final = 30 * DAY_MS
 
 log = logging.getLogger(__name__)
 
@@ -23,23 +22,20 @@ class Sweeper:
         self._reader = reader
         self._clock = clock
 
-    async def run(self) -> None:
-        """Sweep every minute until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                for bucket in range(self._store.keys.buckets):
-                    await self.sweep(bucket)
-            except CodelabError:
-                log.warning("sweep failed")
+    async def sweep_all(self) -> None:
+        """One look at every bucket."""
+        for bucket in range(self._store.keys.buckets):
+            await self.sweep(bucket)
 
     async def sweep(self, bucket: int) -> int:
-        """Remove up to 100 expired sessions of a bucket; says how many."""
-        ids = await self._reader.expired(bucket, self._clock.wall_ms(), LIMIT)
+        """Remove up to 100 expired sessions of a bucket, and old tombstones; says how many."""
+        now = self._clock.wall_ms()
+        ids = await self._reader.expired(bucket, now, LIMIT)
         removed = 0
-        for facts in await self._reader.facts(ids) if ids else []:
-            if facts and await self._store.purge(facts.session_id, facts.principal, "expired"):
-                removed += 1
+        for session_id, facts in zip(ids, await self._reader.facts(ids), strict=True):
+            principal = facts.principal if facts else ""
+            removed += await self._store.purge(session_id, principal, "expired")
+        await self._reader.forget_tombstones(bucket, now - TOMBSTONE_MS)
         if removed:
             log.info("expired sessions removed", extra={"count": removed})
         return removed

@@ -16,26 +16,30 @@ STREAM_BYTES: Final = 1_048_576
 
 
 class Stream:
-    """What one SSE response still has to write; over its bound the reader is slow and is cut."""
+    """What one SSE response still has to write; over its bound the reader is slow and is cut.
 
-    __slots__ = ("_count", "_parts", "_size", "changed", "ended", "slow")
+    `after`: the reader has all events up to this one.
+    """
+
+    __slots__ = ("_count", "_parts", "_size", "after", "changed", "ended", "slow")
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._count = 0
         self._size = 0
+        self.after = 0
         self.changed = asyncio.Event()
         self.slow = False
         self.ended = False
 
     def push(self, part: bytes) -> None:
-        """Add bytes to write; nothing is added to a slow stream."""
+        """Add bytes to write; nothing is added to a slow stream. One part of any size fits."""
         if self.slow or self.ended:
             return
         self._parts.append(part)
         self._count += 1
         self._size += len(part)
-        self.slow = self._count > STREAM_EVENTS or self._size > STREAM_BYTES
+        self.slow = self._count > STREAM_EVENTS or (self._size > STREAM_BYTES and self._count > 1)
         self.changed.set()
 
     def end(self) -> None:
@@ -84,7 +88,7 @@ class Tail:
                 self._append(seq, event)
 
     def _append(self, seq: int, event: bytes) -> None:
-        """One more event: into the ring, and to every stream."""
+        """One more event: into the ring, and to every stream whose reader does not have it."""
         frame = b"id: %b:%d\ndata: %b\n\n" % (self.epoch.encode(), seq, event)
         self.last = seq
         self._ring.append(frame)
@@ -92,7 +96,8 @@ class Tail:
         while len(self._ring) > RING_EVENTS or self._ring_bytes > RING_BYTES:
             self._ring_bytes -= len(self._ring.popleft())
         for stream in self.streams:
-            stream.push(frame)
+            if seq > stream.after:
+                stream.push(frame)
 
     def heard(self, message: bytes) -> None:
         """Take a message of the session's channel: `<epoch> <first seq>`, then the events."""
@@ -101,12 +106,15 @@ class Tail:
         self.feed(epoch.decode(), int(first), body.split(b"\n"))
 
     def join(self, stream: Stream, after: int) -> bool:
-        """Let a stream follow from a position; false when the ring does not reach back so far."""
+        """Let a stream follow from a position; false when the ring does not reach back so far.
+
+        The position may be ahead of us: the log is, where it was read by somebody else.
+        """
         if after + 1 < self.first:
             return False
-        skipped = after + 1 - self.first
-        for position, frame in enumerate(self._ring):
-            if position >= skipped:
+        stream.after = after
+        for seq, frame in enumerate(self._ring, self.first):
+            if seq > after:
                 stream.push(frame)
         self.streams.add(stream)
         return True

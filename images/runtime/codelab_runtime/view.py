@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from codelab_core.protocol.events import Snapshot
 from codelab_core.protocol.frames import SNAPSHOT_MAX_BYTES
+
+FRAME_BYTES: Final = 256
+"""What the frame adds around a snapshot."""
 
 
 @dataclass(slots=True)
@@ -21,6 +24,11 @@ class View:
     queue: dict[str, str] = field(default_factory=dict)
     turn: dict[str, Any] | None = None
     driver: str | None = None
+
+    def take_all(self, events: Iterable[bytes]) -> None:
+        """More events, oldest first, as they are in the log."""
+        for event in events:
+            self.take(orjson.loads(event))
 
     def take(self, event: Mapping[str, Any]) -> None:
         """One more event."""
@@ -94,7 +102,10 @@ class View:
         call |= {k: event[k] for k in ("arguments", "guard", "digest") if k in event}
 
     def snapshot(self, session: Mapping[str, Any], cids: list[str]) -> Snapshot:
-        """The view as one frame of at most 768 KiB: the oldest messages go first."""
+        """The view as one frame of at most 768 KiB: the oldest messages go first.
+
+        Open calls, waiting messages and the text under way are always whole.
+        """
         messages = [
             {**message, "content": message["content"] or "".join(self.texts.get(name, ()))}
             for name, message in self.messages.items()
@@ -102,32 +113,25 @@ class View:
         turn = self.turn
         if turn and "message_id" in turn:
             turn = {**turn, "text": "".join(self.texts.get(turn["message_id"], ()))}
-        kept = _newest(messages, SNAPSHOT_MAX_BYTES // 2)
-        return Snapshot(
+        bare = Snapshot(
             session=dict(session),
-            messages=kept,
+            messages=[],
             turn=turn,
             tool_calls=list(self.calls.values()),
             queue=[{"message_id": name, "content": text} for name, text in self.queue.items()],
             cids=cids,
             driver=self.driver,
-            truncated=len(kept) < len(messages),
         )
-
-
-def view_of(events: Iterable[bytes]) -> View:
-    """The view after these events, oldest first."""
-    view = View()
-    for event in events:
-        view.take(orjson.loads(event))
-    return view
+        kept = _newest(messages, SNAPSHOT_MAX_BYTES - len(bare.encode()) - FRAME_BYTES)
+        is_cut = len(kept) < len(messages)
+        return bare.model_copy(update={"messages": kept, "truncated": is_cut})
 
 
 def _newest(messages: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     """As many of the last messages as fit into `limit` bytes."""
     size = 0
     for index in range(len(messages) - 1, -1, -1):
-        size += len(orjson.dumps(messages[index]))
+        size += len(orjson.dumps(messages[index])) + 1  # the comma
         if size > limit:
             return messages[index + 1 :]
     return messages

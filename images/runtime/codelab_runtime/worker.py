@@ -5,7 +5,8 @@ Whatever happens while a commit is under way waits and goes into the next one.
 
 import asyncio
 import logging
-from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,20 +15,21 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.observability import SERVICE, SESSION_ID
 from codelab_runtime.actions import Actions
-from codelab_runtime.answers import Claim, Committed
+from codelab_runtime.answers import Claim, Committed, DivergedError
+from codelab_runtime.backlog import Backlog
 from codelab_runtime.batch import Batch, merged
 from codelab_runtime.commits import Commits
 from codelab_runtime.reading import Reader
-from codelab_runtime.store import Commit
+from codelab_runtime.store import Commit, Store
 from codelab_runtime.tails import Tails
-from codelab_runtime.turn.facts import Fact, Infer, Resumed, TimerFired
+from codelab_runtime.turn.facts import Accepted, Fact, Infer, Resumed, TimerFired
 from codelab_runtime.turn.outcomes import next_deadline
+from codelab_runtime.turn.records import Attached, TurnDone, TurnStarted
 from codelab_runtime.turn.state import SessionState
 from codelab_runtime.turn.step import step
 
 MAX_CRASHES: Final = 3
 RETRY_S: Final = 0.2
-MAX_BACKLOG_BYTES: Final = 262_144
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,14 @@ log = logging.getLogger(__name__)
 class Tools:
     """What all workers of a process share."""
 
+    store: Store
     commits: Commits
     reader: Reader
     tails: Tails
     actions: Actions
     clock: Clock
     park_after_s: float
+    session_ttl_s: int
 
 
 class Worker:
@@ -50,40 +54,46 @@ class Worker:
     def __init__(self, session_id: str, claim: Claim, tools: Tools) -> None:
         self.session_id = session_id
         self.fence = claim.fence
+        self.epoch = claim.epoch
         self.state: SessionState | None = None
         self.jn = claim.jn
         self.head = claim.head
-        self.epoch = claim.epoch
         self._claim = claim
         self._tools = tools
-        self._facts: deque[Fact] = deque()
-        self._changed = asyncio.Event()
-        self._inbox_due = claim.inn > claim.ic
+        self._backlog = Backlog()
+        self._inbox_due = True
+        self._drops_command = claim.crashes > MAX_CRASHES
         self._reading: asyncio.Task[None] | None = None
         self._sent_meta: dict[str, str] = {}
-
-    def tell(self, fact: Fact) -> None:
-        """Something happened."""
-        self._facts.append(fact)
-        self._changed.set()
 
     def wake(self) -> None:
         """A command may be in the inbox."""
         self._inbox_due = True
-        self._changed.set()
+        self._backlog.changed.set()
 
-    async def run(self, known: SessionState | None) -> None:
-        """Drive the session until it rests. `known` is its state from before, where still true.
+    async def run(self, known: SessionState | None) -> SessionState:
+        """Drive the session until it rests; its state then.
 
-        Raises `FencedError` when another owner has it, `DivergedError` when the log is not ours.
+        `known` is its state from before, where still true. Raises `FencedError` when another owner
+        has it, `DivergedError` when log or journal are not as they were left.
         """
         SERVICE.set("agent-runtime")
         SESSION_ID.set(self.session_id)
         try:
-            self.state = await self._loaded(known)
-            self.tell(await self._resumed(self.state))
-            while not await self._cycle():
-                pass
+            state = await self._loaded(known)
+            first: list[Fact] = [await self._resumed(state)]
+            if self._claim.crashes:  # a command that waits may be what kills workers: not with it
+                state, _ = await self._carry(self._stepped(state, first), "")
+                first = []
+            while True:
+                self.state = state
+                park = await self._wait(state)
+                batch = self._stepped(state, [*first, *await self._take(state)])
+                first = []
+                rest = self._rest(batch.state, park=park)
+                state, more = await self._carry(batch, rest)
+                if rest and not more:
+                    return state
         finally:
             if self._reading:
                 self._reading.cancel()
@@ -91,84 +101,94 @@ class Worker:
     async def _loaded(self, known: SessionState | None) -> SessionState:
         """The state at the journal's end."""
         if known is None:
-            known, count = await self._tools.reader.state(self.session_id)
+            known, count = await self._answered(lambda: self._tools.reader.state(self.session_id))
             if count != self.jn:
-                log.error("journal is not contiguous", extra={"expected": self.jn, "got": count})
+                raise DivergedError("journal", str(self.jn), str(count))
         return replace(known, head=self.head, consumed=self._claim.ic)
 
     async def _resumed(self, state: SessionState) -> Resumed:
         """Where an unfinished answer stands: its text in the log, its position in `cur`."""
-        poisoned = self._claim.crashes >= MAX_CRASHES
+        found = Resumed(self._claim.principal, poisoned=self._claim.crashes >= MAX_CRASHES)
         turn = state.turn
-        name, _, rest = self._claim.cur.partition(" ")
+        name, _, position = self._claim.cur.partition(" ")
         if turn is None or not turn.asking or name != turn.inference_id:
-            return Resumed(poisoned=poisoned)
-        chunks, crc = map(int, rest.split())
-        events = await self._tools.reader.events(self.session_id, turn.request_seq)
+            return found
+        chunks, crc = map(int, position.split())
+        start = turn.request_seq
+        events = await self._answered(lambda: self._tools.reader.events(self.session_id, start))
         shown = [
             e["token"] for e in events if e.get("message_id") == turn.answer_id and "token" in e
         ]
-        return Resumed("".join(shown), chunks, crc, poisoned=poisoned)
+        return replace(found, shown="".join(shown), chunks=chunks, crc=crc)
 
-    async def _cycle(self) -> bool:
-        """Wait for facts, step through them, commit, act. True when the session was let go."""
-        park = await self._wait()
-        state = self.state
-        if state is None:
-            raise RuntimeError("the state was not loaded")
-        facts = await self._take()
+    async def _wait(self, state: SessionState) -> bool:
+        """Wait for something to do, or the next deadline. True: only a person can go on now."""
+        turn = state.turn
+        if self._backlog or self._inbox_due or turn is None:
+            return False
+        park_after = self._tools.park_after_s
+        deadline = next_deadline(state)
+        left = park_after if deadline is None else (deadline - self._now_ms()) / 1000
+        try:
+            async with asyncio.timeout(max(0.0, min(left, park_after))):
+                await self._backlog.changed.wait()
+        except TimeoutError:
+            if left >= park_after:
+                return not turn.asking and not turn.computing
+            self._backlog.tell(TimerFired())
+        return False
+
+    async def _take(self, state: SessionState) -> list[Fact]:
+        """What happened, the commands first, in the order of the inbox."""
+        self._backlog.changed.clear()
+        commands: list[Accepted] = []
+        if self._inbox_due:
+            self._inbox_due = False
+            commands = await self._answered(
+                lambda: self._tools.reader.inbox(self.session_id, state.consumed, Batch.MAX_FACTS)
+            )
+            self._inbox_due = self._inbox_due or len(commands) == Batch.MAX_FACTS
+        if commands and self._drops_command:
+            log.error("command dropped: workers died on it", extra={"n": commands[0].n})
+            commands[0] = Accepted(commands[0].n, {"type": "dropped"})
+            self._drops_command = False
+        return merged([*commands, *self._backlog.take(Batch.MAX_FACTS - len(commands))])
+
+    def _stepped(self, state: SessionState, facts: Iterable[Fact]) -> Batch:
+        """All these facts, one step after the other."""
         batch = Batch(state, self._sent_meta)
         for fact in facts:
             batch.add(step(batch.state, fact, self._tools.actions.rules, self._now_ms()))
-        rest = self._rest(batch.state, park=park)
-        if batch.is_empty and not rest:
-            self.state = batch.state
-            return False
-        done = await self._commit(batch, rest)
-        self.state = batch.state
-        self._act(batch)
-        if done.more:
-            self._inbox_due = True
-        return bool(rest) and not done.more
-
-    async def _wait(self) -> bool:
-        """Wait for something to do, or the next deadline. True: only a person can go on now."""
-        turn = self.state.turn if self.state else None
-        if self._facts or self._inbox_due or turn is None or self.state is None:
-            return False
-        deadline = next_deadline(self.state)
-        waits = [self._tools.park_after_s]
-        if deadline is not None:
-            waits.append((deadline - self._now_ms()) / 1000)
-        try:
-            async with asyncio.timeout(max(0.0, min(waits))):
-                await self._changed.wait()
-        except TimeoutError:
-            if deadline is None or deadline > self._now_ms():
-                return not turn.asking and not turn.computing
-            self.tell(TimerFired())
-        return False
-
-    async def _take(self) -> list[Fact]:
-        """Everything that happened, commands in the order of the inbox."""
-        self._changed.clear()
-        facts: list[Fact] = []
-        if self._inbox_due and self.state:
-            self._inbox_due = False
-            facts += await self._tools.reader.inbox(self.session_id, self.state.consumed)
-        while self._facts and len(facts) < Batch.MAX_FACTS:
-            facts.append(self._facts.popleft())
-        if self._facts:
-            self._changed.set()
-        return merged(facts)
+        return batch
 
     def _rest(self, state: SessionState, *, park: bool) -> str:
         """Whether to let go with this commit: '' no, '0' for good, else until that time."""
-        if self._facts or self._inbox_due:
+        if self._backlog or self._inbox_due:
             return ""
         if state.turn is None:
             return "0"
         return str(next_deadline(state) or 0) if park else ""
+
+    async def _carry(self, batch: Batch, rest: str) -> tuple[SessionState, bool]:
+        """Commit, then act. The state, and whether the store has more commands for it."""
+        if batch.is_empty and not rest:
+            return batch.state, False
+        if any(isinstance(r, TurnStarted | TurnDone | Attached) for r in batch.records):
+            await self._prolong()
+        done = await self._commit(batch, rest)
+        for effect in batch.effects:
+            if isinstance(effect, Infer) and self._reading:
+                self._reading.cancel()
+                self._reading = None
+            started = self._tools.actions.carry_out(effect, batch.state, self.fence, self._backlog)
+            self._reading = started or self._reading
+        self._inbox_due = self._inbox_due or done.more
+        return batch.state, done.more
+
+    async def _prolong(self) -> None:
+        """Give the session its whole life again; the next turn does it if this fails."""
+        with suppress(CodelabError):
+            await self._tools.store.touch(self.session_id, self.fence, self._tools.session_ttl_s)
 
     async def _commit(self, batch: Batch, rest: str) -> Committed:
         """Make a batch durable; repeated with the same `op` until its outcome is known."""
@@ -186,14 +206,7 @@ class Worker:
             meta=batch.meta_changes(),
             slots=batch.slots,
         )
-        while True:
-            try:
-                done = await self._tools.commits.submit(commit)
-                break
-            except CodelabError as error:
-                if error.code is not Code.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(RETRY_S)
+        done = await self._answered(lambda: self._tools.commits.submit(commit))
         self._sent_meta |= commit.meta
         first, self.head, self.jn = self.head + 1, done.head, done.jn
         tail = self._tools.tails.get(self.session_id)
@@ -202,14 +215,15 @@ class Worker:
         self._tools.actions.metrics.events.inc(len(events))
         return done
 
-    def _act(self, batch: Batch) -> None:
-        """Carry out effects, now that what they follow from is durable."""
-        for effect in batch.effects:
-            if isinstance(effect, Infer) and self._reading:
-                self._reading.cancel()
-                self._reading = None
-            started = self._tools.actions.carry_out(effect, batch.state, self.fence, self.tell)
-            self._reading = started or self._reading
+    async def _answered[T](self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The store's answer, however long it is away; should the lease end, we are cancelled."""
+        while True:
+            try:
+                return await ask()
+            except CodelabError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    raise
+            await asyncio.sleep(RETRY_S)
 
     def _now_ms(self) -> int:
         """Wall time."""

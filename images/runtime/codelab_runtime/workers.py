@@ -15,7 +15,12 @@ from codelab_runtime.turn.state import SessionState
 from codelab_runtime.worker import Tools, Worker
 
 SCAN_S: Final = 0.5
+GRACE_S: Final = 0.05
+SLOW_S: Final = 1.0
+HOLD_OFF_S: Final = 1.5
+"""After a stall of the store the owners renew first: nobody's lease is taken at once."""
 MAX_CLAIMS: Final = 50
+MAX_READY: Final = 2_000
 MAX_KNOWN: Final = 512
 """Folded states kept after a session came to rest; a hit saves reading its journal."""
 DRAIN_TIMEOUT_S: Final = 5.0
@@ -24,21 +29,32 @@ log = logging.getLogger(__name__)
 
 
 class Workers:
-    """Claims sessions with work, runs a worker for each, renews their leases."""
+    """Claims sessions with work, at most `limit`, runs a worker for each, renews their leases."""
 
-    def __init__(self, store: Store, tools: Tools, tasks: asyncio.TaskGroup, gauge: Gauge) -> None:
+    def __init__(
+        self, store: Store, tools: Tools, tasks: asyncio.TaskGroup, gauge: Gauge, limit: int
+    ) -> None:
         self._store = store
         self._tools = tools
         self._tasks = tasks
         self._gauge = gauge
+        self._limit = limit
         self._workers: dict[str, Worker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._known: OrderedDict[str, tuple[int, SessionState]] = OrderedDict()
+        self._claiming: set[str] = set()
+        self._known: OrderedDict[str, tuple[str, int, SessionState]] = OrderedDict()
+        self._ready = 0
         self.draining = False
 
-    def has_room(self, limit: int) -> bool:
+    @property
+    def has_room(self) -> bool:
         """Whether one more session may be claimed."""
-        return not self.draining and len(self._workers) < limit
+        return not self.draining and len(self._workers) < self._limit
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether more sessions wait for an owner than all owners will soon get to."""
+        return self._ready > MAX_READY
 
     def ingested(self, session_id: str, entry: Ingested) -> None:
         """A command was accepted here: drive the session if it is ours, wake its owner if local."""
@@ -58,33 +74,33 @@ class Workers:
         session_id, _, owner = message.decode().partition(" ")
         if owner == self._store.owner:
             self.wake(session_id)
-        elif not owner and not self.draining and session_id not in self._workers:
+        elif not owner:
             self._tasks.create_task(self._claim(session_id))
-
-    def state(self, session_id: str) -> SessionState | None:
-        """The state of a session that is driven here."""
-        worker = self._workers.get(session_id)
-        return worker.state if worker else None
 
     def _start(self, session_id: str, claim: Claim) -> None:
         """Run a worker for a session that we have just claimed."""
+        if self.draining:
+            self._tasks.create_task(self._release(session_id, claim.fence))
+            return
         worker = Worker(session_id, claim, self._tools)
         previous = self._running.get(session_id)
-        if previous:
-            previous.cancel()
         self._workers[session_id] = worker
-        self._running[session_id] = self._tasks.create_task(self._run(worker, claim.jn))
+        self._running[session_id] = self._tasks.create_task(self._run(worker, claim, previous))
         self._gauge.set(len(self._workers))
 
-    async def _run(self, worker: Worker, jn: int) -> None:
+    async def _run(
+        self, worker: Worker, claim: Claim, previous: asyncio.Task[None] | None
+    ) -> None:
         """Drive a session to its rest; errors end this worker alone."""
         session_id = worker.session_id
-        known = self._known.pop(session_id, None)
         try:
+            if previous:
+                await _gone(previous)
+            known = self._known.pop(session_id, None)
             await self._tools.tails.owned(session_id)
-            await worker.run(known[1] if known and known[0] == jn else None)
-            if worker.state:
-                self._keep(session_id, worker.jn, worker.state)
+            is_true = known is not None and known[:2] == (claim.epoch, claim.jn)
+            state = await worker.run(known[2] if known and is_true else None)
+            self._keep(session_id, worker, state)
         except FencedError:
             log.info("session lost to another owner", extra={"session_id": session_id})
         except DivergedError:
@@ -104,55 +120,54 @@ class Workers:
         del self._workers[session_id]
         del self._running[session_id]
         self._gauge.set(len(self._workers))
-        try:
-            await self._tools.tails.disowned(session_id)
-        except (CodelabError, OSError):
-            log.warning("tail not repaired", extra={"session_id": session_id})
+        await self._tools.tails.disowned(session_id)
 
-    def _keep(self, session_id: str, jn: int, state: SessionState) -> None:
+    def _keep(self, session_id: str, worker: Worker, state: SessionState) -> None:
         """Keep the state of a session at rest, in case it wakes here again."""
-        self._known[session_id] = (jn, state)
+        self._known[session_id] = (worker.epoch, worker.jn, state)
         while len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
 
     async def _claim(self, session_id: str) -> None:
-        """Take a session that nobody drives, if nobody was faster."""
+        """Take a session that nobody drives, if there is room and nobody was faster."""
+        busy = session_id in self._workers or session_id in self._claiming
+        if busy or not self.has_room:
+            return
+        self._claiming.add(session_id)
         try:
             claim = await self._store.claim(session_id)
         except CodelabError:
             return  # the next scan finds it again
+        finally:
+            self._claiming.discard(session_id)
         if claim:
             self._start(session_id, claim)
 
-    async def scan(self, limit: int, buckets: int) -> None:
-        """Claim what is due, every half second, until cancelled."""
-        while True:
-            await asyncio.sleep(SCAN_S)
-            try:
-                for bucket in range(buckets):
-                    await self._scan(bucket, limit)
-            except CodelabError:
-                log.warning("scan failed")
-
-    async def _scan(self, bucket: int, limit: int) -> None:
-        """Claim what is due in one bucket."""
-        for session_id in await self._store.due(bucket, MAX_CLAIMS):
-            if self.has_room(limit) and session_id not in self._workers:
+    async def scan(self) -> None:
+        """Claim what is due in every bucket; after a stall of the store, first let others renew."""
+        began = self._tools.clock.monotonic()
+        buckets = range(self._store.keys.buckets)
+        try:
+            found = [await self._store.due(bucket, MAX_CLAIMS) for bucket in buckets]
+        except CodelabError:
+            await asyncio.sleep(HOLD_OFF_S)
+            raise
+        if self._tools.clock.monotonic() - began > SLOW_S:
+            await asyncio.sleep(HOLD_OFF_S)
+            return
+        self._ready = sum(due.ready for due in found)
+        for due in found:
+            for session_id in due.session_ids:
                 await self._claim(session_id)
 
-    async def renew(self, every_s: float) -> None:
-        """Renew all leases until cancelled; sessions that were taken from us are dropped."""
-        while True:
-            await asyncio.sleep(every_s)
-            by_bucket: dict[int, dict[str, int]] = {}
-            for session_id, worker in self._workers.items():
-                bucket = self._store.keys.bucket(session_id)
-                by_bucket.setdefault(bucket, {})[session_id] = worker.fence
-            try:
-                for bucket, fences in by_bucket.items():
-                    self._renewed(fences, await self._store.renew(bucket, fences))
-            except CodelabError:
-                log.warning("leases not renewed")
+    async def renew(self) -> None:
+        """Renew all leases; sessions that were taken from us are dropped."""
+        by_bucket: dict[int, dict[str, int]] = {}
+        for session_id, worker in self._workers.items():
+            bucket = self._store.keys.bucket(session_id)
+            by_bucket.setdefault(bucket, {})[session_id] = worker.fence
+        for bucket, fences in by_bucket.items():
+            self._renewed(fences, await self._store.renew(bucket, fences))
 
     def _renewed(self, fences: Mapping[str, int], answers: Mapping[str, int]) -> None:
         """Drop what is lost, wake what has commands waiting."""
@@ -168,14 +183,24 @@ class Workers:
     async def drain(self) -> None:
         """Hand all sessions over: others go on at once, from the log."""
         self.draining = True
-        running = list(self._running.values())
+        workers, running = list(self._workers.values()), list(self._running.values())
         for task in running:
             task.cancel()
-        workers = list(self._workers.values())
         if running:
             await asyncio.wait(running, timeout=DRAIN_TIMEOUT_S)
         for worker in workers:
-            try:
-                await self._store.release(worker.session_id, worker.fence)
-            except CodelabError:
-                log.warning("session not released", extra={"session_id": worker.session_id})
+            await self._release(worker.session_id, worker.fence)
+
+    async def _release(self, session_id: str, fence: int) -> None:
+        """Let others go on with a session."""
+        try:
+            await self._store.release(session_id, fence)
+        except CodelabError:
+            log.warning("session not released", extra={"session_id": session_id})
+
+
+async def _gone(previous: asyncio.Task[None]) -> None:
+    """Wait for the worker before: it is just letting go, or its lease was over and it is ended."""
+    await asyncio.wait({previous}, timeout=GRACE_S)
+    previous.cancel()
+    await asyncio.wait({previous})

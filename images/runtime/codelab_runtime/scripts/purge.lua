@@ -4,7 +4,9 @@ redis.call('ZREM', KEYS[2], '')
 local m = redis.call('HMGET', KEYS[1], 'exp', 'wait', 'st')
 local now = now_ms()
 if m[3] then
-  if ARGV[1] == 'expired' and (tonumber(m[1]) > now or tonumber(m[2] or 0) > now) then
+  local ends = math.max(tonumber(m[1]), tonumber(m[2] or 0))
+  if ARGV[1] == 'expired' and ends > now then
+    redis.call('ZADD', KEYS[4], ends, ARGV[3])
     return {'ALIVE'}
   end
   if ARGV[1] == 'closed' and m[3] ~= 'closed' then return {'ALIVE'} end

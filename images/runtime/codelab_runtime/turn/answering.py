@@ -9,7 +9,7 @@ from codelab_runtime.preparing import Prepared, Reviewed
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.facts import Worked
-from codelab_runtime.turn.outcomes import Ending, deadline_after, settle
+from codelab_runtime.turn.outcomes import Ending, deadline_after, oversize, settle
 from codelab_runtime.turn.results import answer_fault, failure_body, result_body
 from codelab_runtime.turn.state import Call, Turn
 
@@ -27,14 +27,15 @@ def delivered(draft: Draft, command: Mapping[str, Any]) -> None:
 
 def decision(draft: Draft, command: Mapping[str, Any]) -> None:
     """Approve, edit or reject a call that waits for a person."""
-    call = _open_call(draft, command)
-    if call is None or not call.awaits_decision or draft.state.turn is None:
+    turn = draft.state.turn
+    call = turn.call(command["call_id"]) if turn else None
+    if turn is None or call is None or not call.awaits_decision or call.answer:
         return
     match command["decision"]:
         case "approve":
-            approve(draft, draft.state.turn, call, command.get("by"))
+            approve(draft, turn, call, command.get("by"))
         case "reject":
-            _reject(draft, draft.state.turn, call, command)
+            _reject(draft, turn, call, command)
         case _:
             given = command.get("modified_arguments") or {}
             draft.record(
@@ -98,14 +99,14 @@ def _reject(draft: Draft, turn: Turn, call: Call, command: Mapping[str, Any]) ->
 
 def tool_result(draft: Draft, command: Mapping[str, Any], *, late: bool) -> None:
     """The answer of a client: the call's outcome, or, too late, a note for the model."""
-    call = _open_call(draft, command)
-    by = command.get("by")
-    if call is None or late or draft.state.turn is None:
+    turn, by = draft.state.turn, command.get("by")
+    call = turn.call(command["call_id"]) if turn else None
+    if turn is None or call is None or late or not _takes_result(call):
         body, _ = result_body(None, command)
         draft.record(rec.LateResult(call_id=command["call_id"], body=body, at_ms=draft.now_ms))
         return
     if call.awaits_decision:
-        approve(draft, draft.state.turn, call, by)
+        approve(draft, turn, call, by)
     fault = answer_fault(call, command)
     if fault:
         reopen(draft, call, fault)
@@ -136,29 +137,32 @@ def edit_ended(draft: Draft, turn: Turn, call: Call, outcome: Worked) -> None:
         fault = ToolError(ToolCode.READ_FIRST, "The model has not read this file.")
         reopen(draft, call, outcome if isinstance(outcome, ToolError) else fault, approval=True)
         return
+    event = ToolResolved(
+        turn_id=turn.turn_id,
+        call_id=call.call_id,
+        phase="decision",
+        outcome="edited",
+        by=by,
+        arguments=dict(outcome.arguments),
+        guard=_copy(outcome.guard),
+        digest=outcome.digest,
+    )
+    too_large = oversize(event)
+    if too_large:
+        reopen(draft, call, too_large, approval=True)
+        return
     draft.record(
         rec.Decided(
             call_id=call.call_id,
             decision="edited",
             by=by,
-            arguments=dict(outcome.arguments),
-            guard=_copy(outcome.guard),
+            arguments=event.arguments,
+            guard=event.guard,
             digest=outcome.digest,
             deadline_ms=deadline_after(draft, call) if call.delivered else None,
         )
     )
-    draft.emit(
-        ToolResolved(
-            turn_id=turn.turn_id,
-            call_id=call.call_id,
-            phase="decision",
-            outcome="edited",
-            by=by,
-            arguments=dict(outcome.arguments),
-            guard=_copy(outcome.guard),
-            digest=outcome.digest,
-        )
-    )
+    draft.emit(event)
 
 
 def reopen(draft: Draft, call: Call, fault: ToolError, *, approval: bool = False) -> None:
@@ -168,7 +172,7 @@ def reopen(draft: Draft, call: Call, fault: ToolError, *, approval: bool = False
     draft.record(rec.Reopened(call_id=call.call_id))
     draft.emit(
         ErrorFrame(
-            turn_id=draft.state.turn.turn_id if draft.state.turn else None,
+            turn_id=draft.turn.turn_id,
             call_id=call.call_id,
             code=str(fault.code),
             message=fault.message,
@@ -179,11 +183,9 @@ def reopen(draft: Draft, call: Call, fault: ToolError, *, approval: bool = False
     )
 
 
-def _open_call(draft: Draft, command: Mapping[str, Any]) -> Call | None:
-    """The call that a command is about, where it still has no outcome and no answer."""
-    turn = draft.state.turn
-    call = turn.call(command["call_id"]) if turn else None
-    return call if call and call.phase == "open" and call.answer is None else None
+def _takes_result(call: Call) -> bool:
+    """Whether a result settles the call: one that is being edited was run without waiting."""
+    return call.phase == "open" and (call.answer is None or call.answer.kind == "edit")
 
 
 def _copy(guard: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.events import MessageRetracted
 from codelab_runtime.turn import records as rec
-from codelab_runtime.turn.draft import Draft, TextDelta
+from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
 from codelab_runtime.turn.facts import (
     CallArrived,
@@ -52,15 +52,15 @@ def chunks(draft: Draft, turn: Turn, fact: Chunks) -> None:
     if turn.held_calls:
         draft.state = with_turn(draft.state, held_text=turn.held_text + fact.text)
         return
-    if fact.text:
-        draft.emit(TextDelta(turn.turn_id, turn.answer_id, fact.text))
-    rope = (turn.shown, fact.text) if fact.text else turn.shown
+    draft.show(turn.turn_id, turn.answer_id, fact.text)
+    rope = (turn.shown, fact.text)
     draft.state = with_turn(draft.state, shown=rope, shown_chunks=fact.n, crc=fact.crc)
 
 
 def call_arrived(draft: Draft, turn: Turn, fact: CallArrived) -> None:
     """Keep a call until the answer ends: only then is it known that the answer stands."""
-    draft.state = with_turn(draft.state, held_calls=(*turn.held_calls, fact.call))
+    if all(call.call_id != fact.call.call_id for call in turn.held_calls):
+        draft.state = with_turn(draft.state, held_calls=(*turn.held_calls, fact.call))
 
 
 def restarted(draft: Draft, turn: Turn, _fact: Restarted) -> None:
@@ -87,8 +87,7 @@ def _retract(draft: Draft, turn: Turn) -> None:
 
 def inference_ended(draft: Draft, turn: Turn, fact: InferenceEnded) -> None:
     """Journal the whole answer; the calls that it asks for are planned with it."""
-    if turn.held_text:
-        draft.emit(TextDelta(turn.turn_id, turn.answer_id, turn.held_text))
+    draft.show(turn.turn_id, turn.answer_id, turn.held_text)
     done: Mapping[str, Any] = fact.done
     draft.record(
         rec.LlmDone(
@@ -117,5 +116,4 @@ def inference_lost(draft: Draft, turn: Turn, _fact: InferenceLost) -> None:
         finish(draft, "failed", CodelabError(Code.PROVIDER_ERROR, "cut").to_wire())
         return
     _retract(draft, turn)
-    if draft.state.turn:
-        ask(draft, draft.state.turn, again=True)
+    ask(draft, draft.turn, again=True)

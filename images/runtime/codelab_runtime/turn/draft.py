@@ -1,12 +1,16 @@
 """One step under construction: what it will commit, and what it will do afterwards."""
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from codelab_core.protocol.events import Event
 from codelab_runtime.turn.facts import Effect, Rules
 from codelab_runtime.turn.fold import apply
 from codelab_runtime.turn.records import Record
-from codelab_runtime.turn.state import SessionState
+from codelab_runtime.turn.state import SessionState, Turn
+
+MAX_DELTA_CHARS: Final = 16_384
+"""Text of one event: it is there twice, and a character may take six bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,13 @@ class Draft:
     slots: dict[str, str] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
 
+    @property
+    def turn(self) -> Turn:
+        """The running turn as it is now. Raises `LookupError` where there is none."""
+        if self.state.turn is None:
+            raise LookupError("no turn is running")
+        return self.state.turn
+
     def record(self, record: Record) -> None:
         """Journal a record and let it change the state."""
         self.records.append(record)
@@ -44,6 +55,11 @@ class Draft:
         """Tell the clients."""
         self.events.append(event)
         self.state = replace(self.state, head=self.state.head + 1)
+
+    def show(self, turn_id: str, message_id: str, text: str) -> None:
+        """Tell the clients a piece of an answer, in as many events as it takes."""
+        for start in range(0, len(text), MAX_DELTA_CHARS):
+            self.emit(TextDelta(turn_id, message_id, text[start : start + MAX_DELTA_CHARS]))
 
     def after(self, effect: Effect) -> None:
         """Do this when everything here is durable."""

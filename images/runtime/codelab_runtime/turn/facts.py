@@ -102,9 +102,10 @@ class TimerFired:
 class Resumed:
     """A worker took the session; `shown` is the text in the log of the unfinished answer.
 
-    `poisoned`: too many workers died here without progress.
+    `poisoned`: too many workers died here without progress. `principal` owns the session.
     """
 
+    principal: str = ""
     shown: str = ""
     chunks: int = 0
     crc: int = 0

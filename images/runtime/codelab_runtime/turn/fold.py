@@ -1,11 +1,12 @@
 """How each record changes the state: the same code live and after a crash."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce, singledispatch
-from hashlib import sha256
 from typing import Any
 
+from codelab_core.tool_errors import ToolCode
+from codelab_runtime.turn import inference_records
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.knowledge import after_call, after_release
 from codelab_runtime.turn.state import (
@@ -62,8 +63,13 @@ def _queued(record: rec.Queued, state: SessionState) -> SessionState:
     message = QueuedMessage(
         record.message_id, record.text, record.delivery, record.model, record.at_ms
     )
-    others = tuple(item for item in state.queue if item.message_id != record.message_id)
-    return replace(state, queue=(*others, message), updated_ms=record.at_ms)
+    waits = any(item.message_id == record.message_id for item in state.queue)
+    queue = (
+        tuple(message if item.message_id == record.message_id else item for item in state.queue)
+        if waits
+        else (*state.queue, message)
+    )
+    return replace(state, queue=queue, updated_ms=record.at_ms)
 
 
 @apply.register
@@ -91,68 +97,9 @@ def _turn_started(record: rec.TurnStarted, state: SessionState) -> SessionState:
     )
 
 
-@apply.register
-def _llm_requested(record: rec.LlmRequested, state: SessionState) -> SessionState:
-    turn = state.turn
-    if turn is None:
-        return state
-    steers = state.steering
-    told = (Message("user", turn.number, m.at_ms, m.message_id, m.text) for m in steers)
-    asking = replace(
-        turn,
-        step=record.step,
-        gen=record.gen,
-        retracted=record.retracted,
-        inference_id=record.inference_id,
-        request_seq=record.seq,
-        asking=True,
-        calls=(),
-        inferences=turn.inferences + 1,
-        shown=None,
-        shown_chunks=0,
-        crc=0,
-        held_calls=(),
-        held_text="",
-    )
-    queue = tuple(item for item in state.queue if item not in steers)
-    return replace(state, turn=asking, queue=queue, history=(*state.history, *told))
-
-
-@apply.register
-def _llm_done(record: rec.LlmDone, state: SessionState) -> SessionState:
-    turn = state.turn
-    if turn is None:
-        return state
-    answer = Message(
-        "assistant",
-        turn.number,
-        record.at_ms,
-        record.message_id,
-        record.text,
-        calls=tuple(record.calls),
-        provider_state=record.provider_state,
-    )
-    done = replace(
-        turn,
-        asking=False,
-        calls=tuple(Call(c.call_id, c.tool, c.arguments) for c in record.calls),
-        tool_calls=turn.tool_calls + len(record.calls),
-        usage=_summed(turn.usage, record.usage),
-        answered_by=record.model,
-        provider=record.provider,
-        digests=(*turn.digests, *_digests(record.message_id, record.text)),
-        shown=None,
-        held_calls=(),
-        held_text="",
-    )
-    return replace(state, turn=done, history=(*state.history, answer), updated_ms=record.at_ms)
-
-
-@apply.register
-def _llm_retracted(record: rec.LlmRetracted, state: SessionState) -> SessionState:
-    retracted = state.turn.retracted if state.turn else 0
-    step = 1 if record.reason == "regenerated" else 0
-    return with_turn(state, retracted=retracted + step, shown=None, held_calls=(), held_text="")
+apply.register(rec.LlmRequested, inference_records.requested)
+apply.register(rec.LlmDone, inference_records.done)
+apply.register(rec.LlmRetracted, inference_records.retracted)
 
 
 @apply.register
@@ -160,7 +107,7 @@ def _tool_released(record: rec.ToolReleased, state: SessionState) -> SessionStat
     if state.turn and state.turn.call(record.call_id) is None:
         own = Call(record.call_id, record.tool, record.arguments, origin=record.origin)
         state = with_turn(state, calls=(*state.turn.calls, own))
-    state = after_release(state, record)
+    state = with_turn(after_release(state, record), bad_arguments=0)
     return with_call(
         state,
         record.call_id,
@@ -204,16 +151,20 @@ def _decided(record: rec.Decided, state: SessionState) -> SessionState:
 
 @apply.register
 def _tool_settled(record: rec.ToolSettled, state: SessionState) -> SessionState:
-    call = state.turn.call(record.call_id) if state.turn else None
-    if call is None or state.turn is None:
+    turn = state.turn
+    call = turn.call(record.call_id) if turn else None
+    if call is None or turn is None:
         return state
-    state = with_call(state, record.call_id, phase="settled", outcome=record.outcome)
+    state = with_call(state, record.call_id, phase="settled", outcome=record.outcome, answer=None)
+    if call.phase == "planned":
+        is_bad = record.code == ToolCode.INVALID_ARGUMENTS
+        state = with_turn(state, bad_arguments=turn.bad_arguments + 1 if is_bad else 0)
     state = after_call(state, call, record)
-    if call.origin == "runtime" or state.turn is None:
+    if call.origin == "runtime":
         return state
     told = Message(
         "tool",
-        state.turn.number,
+        turn.number,
         record.at_ms,
         "",
         call_id=record.call_id,
@@ -225,7 +176,7 @@ def _tool_settled(record: rec.ToolSettled, state: SessionState) -> SessionState:
 @apply.register
 def _late_result(record: rec.LateResult, state: SessionState) -> SessionState:
     note = Message("note", state.turns, record.at_ms, "", call_id=record.call_id, body=record.body)
-    return replace(state, history=(*state.history, note))
+    return replace(state, notes=(*state.notes, note))
 
 
 @apply.register
@@ -240,13 +191,3 @@ def _turn_done(record: rec.TurnDone, state: SessionState) -> SessionState:
 def _without(queue: tuple[QueuedMessage, ...], message_id: str) -> tuple[QueuedMessage, ...]:
     """The queue without one message."""
     return tuple(item for item in queue if item.message_id != message_id)
-
-
-def _summed(total: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:
-    """Usage added up; a number that nobody reported stays absent."""
-    return {name: total.get(name, 0) + more.get(name, 0) for name in {*total, *more}}
-
-
-def _digests(message_id: str, text: str) -> tuple[tuple[str, int, str], ...]:
-    """Id, length and hash of a whole text; none for no text."""
-    return ((message_id, len(text), sha256(text.encode()).hexdigest()),) if text else ()

@@ -11,6 +11,7 @@ from codelab_core.protocol.events import (
     MessageRetracted,
     TurnStarted,
 )
+from codelab_core.tools import BUILT_IN
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
@@ -93,7 +94,7 @@ def attach(draft: Draft, command: Mapping[str, Any]) -> None:
     """A connection joined; the newest one that is no observer runs the tools."""
     tools = command.get("tools")
     if tools is None:
-        tools = list(draft.rules.plain_tools)
+        tools = list(BUILT_IN if command["mode"] == "v1" else draft.rules.plain_tools)
     joined = rec.Attached(
         connection_id=command["connection_id"],
         client_id=command["client_id"],

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from codelab_core.protocol.events import ToolResolved
+from codelab_core.protocol.events import Event, ToolResolved
+from codelab_core.protocol.frames import MAX_FRAME_BYTES
 from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_core.tools import BUILT_IN
 from codelab_runtime.turn.draft import Draft
@@ -12,6 +13,8 @@ from codelab_runtime.turn.records import ToolSettled
 from codelab_runtime.turn.results import failure_body
 from codelab_runtime.turn.state import Call, SessionState
 
+_SEQ_BYTES: Final = 64
+"""Room for the number that an event will get."""
 Shown = Literal["completed", "failed", "timed_out", "cancelled"]
 
 
@@ -33,9 +36,6 @@ class Ending:
 
 def settle(draft: Draft, call: Call, ending: Ending) -> None:
     """Give a call its outcome; clients hear of those that they have seen."""
-    turn = draft.state.turn
-    if turn is None:
-        return
     draft.record(
         ToolSettled(
             call_id=call.call_id,
@@ -50,7 +50,7 @@ def settle(draft: Draft, call: Call, ending: Ending) -> None:
     if call.phase == "open":
         draft.emit(
             ToolResolved(
-                turn_id=turn.turn_id,
+                turn_id=draft.turn.turn_id,
                 call_id=call.call_id,
                 phase="result",
                 outcome=ending.outcome,
@@ -58,6 +58,15 @@ def settle(draft: Draft, call: Call, ending: Ending) -> None:
                 code=ending.code,
             )
         )
+
+
+def oversize(event: Event) -> ToolError | None:
+    """Why an event about a call cannot be sent: it would be larger than a frame may be."""
+    size = len(event.encode())
+    if size <= MAX_FRAME_BYTES - _SEQ_BYTES:
+        return None
+    message = "The call is too large to send."
+    return ToolError(ToolCode.TOO_LARGE, message, max=MAX_FRAME_BYTES, actual=size)
 
 
 def expire(draft: Draft) -> None:

@@ -7,16 +7,15 @@ from typing import Any, Final
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.events import ToolCall
-from codelab_core.protocol.frames import MAX_FRAME_BYTES
 from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.approvals import verdict
 from codelab_runtime.calls import releasable, touch
-from codelab_runtime.offered import Offered, built_in, offered_tools
+from codelab_runtime.offered import Offered, offered_tools
 from codelab_runtime.preparing import PATCH_TOOLS, NeedsRead, Prepared, digest_of
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
 from codelab_runtime.turn.facts import Compute, Worked
-from codelab_runtime.turn.outcomes import Ending, settle, timeout_ms
+from codelab_runtime.turn.outcomes import Ending, oversize, settle, timeout_ms
 from codelab_runtime.turn.records import ToolReleased
 from codelab_runtime.turn.state import Call, SessionState, Turn, with_turn
 
@@ -25,15 +24,18 @@ MAX_OWN_READS: Final = 32
 """Files that the runtime reads by itself in one step before it gives up on a patch."""
 
 
-def offered(state: SessionState, plain_tools: tuple[str, ...]) -> Mapping[str, Offered]:
-    """The tools of the driver; while nobody is attached, those of a client that declares none."""
-    driver = state.driver
-    return offered_tools(driver.tools if driver else plain_tools)
+def offered(turn: Turn, plain_tools: tuple[str, ...]) -> Mapping[str, Offered]:
+    """The tools that the model was given with the current step; without a driver, the plain ones.
+
+    A driver that comes or goes in the middle of a step changes nothing about its calls.
+    """
+    return offered_tools(plain_tools if turn.asked_tools is None else turn.asked_tools)
 
 
-def start_computing(draft: Draft, turn: Turn) -> None:
+def start_computing(draft: Draft) -> None:
     """Have every call worked out that may run now and is not being worked out already."""
-    tools = offered(draft.state, draft.rules.plain_tools)
+    turn = draft.turn
+    tools = offered(turn, draft.rules.plain_tools)
     touches = {c.call_id: touch(c, tools.get(c.tool)) for c in turn.calls}
     reading = any(c.phase == "open" and c.origin == "runtime" for c in turn.calls)
     for call in releasable(turn.calls, touches):
@@ -48,17 +50,15 @@ def start_computing(draft: Draft, turn: Turn) -> None:
 def _compute(draft: Draft, effect: Compute) -> None:
     """Ask for the work, and remember that it was asked for."""
     draft.after(effect)
-    computing = draft.state.turn.computing if draft.state.turn else frozenset()
-    draft.state = with_turn(draft.state, computing=computing | {effect.call_id})
+    computing = draft.turn.computing | {effect.call_id}
+    draft.state = with_turn(draft.state, computing=computing)
 
 
 def prepare_ended(draft: Draft, turn: Turn, call: Call, outcome: Worked) -> None:
     """A call was worked out: open it, read what it needs first, or tell the model what is wrong."""
     if isinstance(outcome, ToolError):
-        _refuse(draft, turn, call, outcome)
-        return
-    draft.state = with_turn(draft.state, bad_arguments=0)
-    if isinstance(outcome, NeedsRead):
+        _refuse(draft, call, outcome)
+    elif isinstance(outcome, NeedsRead):
         _read_for(draft, turn, call, outcome)
     elif isinstance(outcome, Prepared):
         _admit(draft, turn, call, outcome)
@@ -66,17 +66,16 @@ def prepare_ended(draft: Draft, turn: Turn, call: Call, outcome: Worked) -> None
 
 def _admit(draft: Draft, turn: Turn, call: Call, outcome: Prepared) -> None:
     """Open a call that is ready, as the policy says: at once, after a question, or not at all."""
-    tools = offered(draft.state, draft.rules.plain_tools)
-    tool = tools[call.tool]
-    paths = tool.paths(outcome.arguments) + _guarded(outcome.guard)
+    tool = offered(turn, draft.rules.plain_tools)[call.tool]
     reviewed = outcome.arguments.get("diff") in turn.reviews.values()
     decision = verdict(
         call.tool,
         tool.kind,
-        paths,
+        tool.paths(outcome.arguments) + _guarded(outcome.guard),
         draft.rules.approvals,
         reviewed=reviewed and call.tool == "apply_patch",
     )
+    timed = replace(call, timeout_ms=tool.timeout_ms)
     if decision == "deny":
         denied = ToolError(ToolCode.POLICY_DENIED, "A rule forbids this call.", rule=call.tool)
         settle(draft, call, Ending.failure(denied))
@@ -84,36 +83,30 @@ def _admit(draft: Draft, turn: Turn, call: Call, outcome: Prepared) -> None:
         waiting = {**turn.waiting, call.call_id: outcome}
         draft.state = with_turn(draft.state, waiting=waiting)
     else:
-        _open(draft, call, outcome, asks=decision == "ask", timeout=tool.timeout_ms)
+        _open(draft, turn, timed, outcome, asks=decision == "ask")
 
 
-def open_next_question(draft: Draft, turn: Turn) -> None:
-    """Plain clients have one place for a question: the next comes when the last is answered."""
-    if not turn.waiting or any(call.awaits_decision for call in turn.calls):
-        return
-    call_id, outcome = next(iter(turn.waiting.items()))
-    rest = {name: later for name, later in turn.waiting.items() if name != call_id}
-    draft.state = with_turn(draft.state, waiting=rest)
-    call = turn.call(call_id)
-    if call:
-        tool = offered(draft.state, draft.rules.plain_tools).get(call.tool)
-        _open(draft, call, outcome, asks=True, timeout=tool.timeout_ms if tool else None)
+def open_questions(draft: Draft) -> None:
+    """Open calls that waited for their question: one after the other where clients show but one."""
+    turn = draft.turn
+    tools = offered(turn, draft.rules.plain_tools)
+    for call in turn.calls:
+        is_busy = any(other.awaits_decision for other in draft.turn.calls)
+        if call.call_id not in turn.waiting or (is_busy and _one_question_at_a_time(draft.state)):
+            continue
+        left = {name: later for name, later in draft.turn.waiting.items() if name != call.call_id}
+        draft.state = with_turn(draft.state, waiting=left)
+        timed = replace(call, timeout_ms=tools[call.tool].timeout_ms)
+        _open(draft, turn, timed, turn.waiting[call.call_id], asks=True)
 
 
 def _one_question_at_a_time(state: SessionState) -> bool:
-    """Whether the driver shows one approval at a time."""
-    return state.driver is not None and state.driver.mode == "plain"
+    """Whether the driver shows one approval at a time; nobody knows it of the next driver."""
+    return state.driver is None or state.driver.mode == "plain"
 
 
-def _open(
-    draft: Draft, call: Call, outcome: Prepared, *, asks: bool, timeout: int | None = None
-) -> None:
+def _open(draft: Draft, turn: Turn, call: Call, outcome: Prepared, *, asks: bool) -> None:
     """Put a call into the log."""
-    turn = draft.state.turn
-    if turn is None:
-        return
-    known = replace(call, timeout_ms=timeout)
-    limit = timeout_ms(draft, known, question=False) or None
     event = ToolCall(
         turn_id=turn.turn_id,
         message_id=turn.answer_id,
@@ -124,15 +117,12 @@ def _open(
         digest=outcome.digest,
         origin=call.origin,
         reason=_reason(call, outcome) if asks else None,
-        timeout_ms=limit,
+        timeout_ms=timeout_ms(draft, call, question=False) or None,
         guard=_copy(outcome.guard),
         review=_copy(outcome.review),
     )
-    size = len(event.encode())
-    if size > MAX_FRAME_BYTES - 64:  # room for the number that the event will get
-        fault = ToolError(
-            ToolCode.TOO_LARGE, "The call is too large to send.", max=MAX_FRAME_BYTES, actual=size
-        )
+    fault = oversize(event)
+    if fault:
         settle(draft, call, Ending.failure(fault))
         return
     draft.record(
@@ -146,7 +136,7 @@ def _open(
             origin=call.origin,
             guard=event.guard,
             review=event.review,
-            timeout_ms=timeout,
+            timeout_ms=call.timeout_ms,
         )
     )
     draft.slots[call.call_id] = "open"
@@ -155,30 +145,26 @@ def _open(
     draft.emit(event)
 
 
-def _refuse(draft: Draft, turn: Turn, call: Call, fault: ToolError) -> None:
+def _refuse(draft: Draft, call: Call, fault: ToolError) -> None:
     """The model's call cannot run; three unusable ones in a row end the turn."""
     settle(draft, call, Ending.failure(fault))
-    bad = turn.bad_arguments + 1 if fault.code is ToolCode.INVALID_ARGUMENTS else 0
-    draft.state = with_turn(draft.state, bad_arguments=bad)
-    if bad >= MAX_BAD_ARGUMENTS:
+    if draft.turn.bad_arguments >= MAX_BAD_ARGUMENTS:
         finish(draft, "failed", CodelabError(Code.MODEL_OUTPUT_INVALID, "arguments").to_wire())
 
 
 def _read_for(draft: Draft, turn: Turn, call: Call, need: NeedsRead) -> None:
     """Read lines that a patch needs and the model did not; the patch waits for them."""
     own = sum(other.origin == "runtime" for other in turn.calls)
-    if own >= MAX_OWN_READS or built_in("read_file") is None:
+    if own >= MAX_OWN_READS:
         fault = ToolError(
             ToolCode.READ_FIRST, f"Read {need.path} first.", path=need.path, failures=0
         )
         settle(draft, call, Ending.failure(fault))
         return
     arguments = {"path": need.path, "start_line": need.start_line, "end_line": need.end_line}
-    call_id = f"c{turn.number}-{turn.step}-r{own}"
-    read = Call(call_id, "read_file", arguments, origin="runtime")
-    _open(
-        draft, read, Prepared(arguments, digest=digest_of("read_file", arguments, None)), asks=False
-    )
+    read = Call(f"c{turn.number}-{turn.step}-r{own}", "read_file", arguments, origin="runtime")
+    digest = digest_of("read_file", arguments, None)
+    _open(draft, turn, read, Prepared(arguments, digest=digest), asks=False)
 
 
 def _guarded(guard: Mapping[str, Any] | None) -> tuple[str, ...]:

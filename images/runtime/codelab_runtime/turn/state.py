@@ -13,6 +13,9 @@ from codelab_runtime.files import KnownFile
 from codelab_runtime.preparing import Prepared
 from codelab_runtime.turn.records import AskedTool, Outcome
 
+Tools = tuple[str | Mapping[str, Any], ...]
+"""Names of built-in tools and declarations of others, as a client gives them."""
+
 Rope = tuple[Any, str] | None
 """Text under growth: the text before, and the last piece; appending never copies."""
 
@@ -34,7 +37,7 @@ class Connection:
     client_id: str
     role: Role
     mode: Mode
-    tools: tuple[str | Mapping[str, Any], ...]
+    tools: Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ class Turn:
     """One user message until the agent rests.
 
     `calls` are those of the current step; `reviews` are the diffs that a person picked, by the call
-    that asked, each good for one `apply_patch` without further question.
+    that asked, each good for one `apply_patch` without further question. `asked_tools` are those
+    that the driver had when the model was asked: a successor makes the same request from them, and
+    the calls of the answer are judged by them. `None`: there was no driver.
     """
 
     number: int
@@ -125,6 +130,7 @@ class Turn:
     inference_id: str = ""
     request_seq: int = 0
     asking: bool = False
+    asked_tools: Tools | None = None
     calls: tuple[Call, ...] = ()
     inferences: int = 0
     tool_calls: int = 0
@@ -168,7 +174,8 @@ class SessionState:
     """Everything the runtime knows of a session.
 
     `head` is the seq of the last event, `consumed` the last inbox entry taken; both are kept by the
-    store beside the journal.
+    store beside the journal. `notes` join the history with the next request: between a call and its
+    result they would part the two.
     """
 
     session_id: str
@@ -177,6 +184,7 @@ class SessionState:
     consumed: int = 0  # volatile
     connections: tuple[Connection, ...] = ()
     history: tuple[Message, ...] = ()
+    notes: tuple[Message, ...] = ()
     queue: tuple[QueuedMessage, ...] = ()
     turns: int = 0
     turn: Turn | None = None

@@ -5,13 +5,14 @@ Read down: a fact changes the state through records; then `advance` does what th
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime.turn import answering, asking, facts, messages, outcomes, releasing
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
+from codelab_runtime.turn.records import SessionOpened
 from codelab_runtime.turn.state import SessionState, Turn, with_turn
 
 _COMMANDS: Final[Mapping[str, Callable[[Draft, Mapping[str, Any]], None]]] = {
@@ -54,19 +55,20 @@ def step(state: SessionState, fact: facts.Fact, rules: facts.Rules, now_ms: int)
 
 def advance(draft: Draft) -> None:
     """Do what the state asks for: the next turn, the next question to the model, the next calls."""
-    state = draft.state
-    if state.turn is None:
-        if state.queue and not state.closed:
-            messages.start_turn(draft, state.queue[0])
-        if draft.state.turn is None:
-            return
-    turn = draft.state.turn
-    if turn is None or turn.asking:
+    if draft.state.turn is None and draft.state.queue:
+        messages.start_turn(draft, draft.state.queue[0])
+    if draft.state.turn is None or draft.turn.asking:
         return
-    if turn.unsettled:
-        releasing.open_next_question(draft, turn)
-        releasing.start_computing(draft, draft.state.turn or turn)
-    elif turn.step == 0 or turn.calls or draft.state.steering:
+    if draft.turn.unsettled:
+        releasing.open_questions(draft)
+        releasing.start_computing(draft)
+    if not draft.turn.unsettled:
+        _next_step(draft, draft.turn)
+
+
+def _next_step(draft: Draft, turn: Turn) -> None:
+    """All calls have their outcome: ask the model again, or end the turn and begin the next."""
+    if turn.step == 0 or turn.calls or draft.state.steering:
         asking.ask(draft, turn)
     else:
         finish(draft, "completed")
@@ -101,6 +103,8 @@ def _computed(draft: Draft, fact: facts.Computed) -> None:
     if turn is None or call is None or call.call_id not in turn.computing:
         return
     draft.state = with_turn(draft.state, computing=turn.computing - {call.call_id})
+    if call.phase == "settled":
+        return
     if call.answer is None:
         releasing.prepare_ended(draft, turn, call, fact.outcome)
     elif call.answer.kind == "edit":
@@ -111,14 +115,16 @@ def _computed(draft: Draft, fact: facts.Computed) -> None:
 
 def _resumed(draft: Draft, fact: facts.Resumed) -> None:
     """A worker took the session: go on where the journal and the log stand."""
+    if not draft.state.principal:
+        draft.record(SessionOpened(principal=fact.principal))
     turn = draft.state.turn
     if turn is None:
         return
+    if turn.asking:
+        rope = (None, fact.shown) if fact.shown else None
+        draft.state = with_turn(draft.state, shown=rope, shown_chunks=fact.chunks, crc=fact.crc)
     if fact.poisoned:
         finish(draft, "failed", CodelabError(Code.TURN_POISONED).to_wire())
-        return
-    if not turn.asking:
-        return
-    rope = (None, fact.shown) if fact.shown else None
-    draft.state = with_turn(draft.state, shown=rope, shown_chunks=fact.chunks, crc=fact.crc)
-    draft.after(facts.Infer("open", turn.inference_id, fact.chunks))
+    if turn.asking:
+        action: Literal["open", "cancel"] = "cancel" if fact.poisoned else "open"
+        draft.after(facts.Infer(action, turn.inference_id, fact.chunks))

@@ -1,0 +1,87 @@
+"""Builds the LLM proxy: what there is, in which order it starts and ends."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from codelab_core.clock import SYSTEM_CLOCK, Clock
+from codelab_core.server import Drain, Running, bind
+from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.settings import LLMProxySettings
+from codelab_llmproxy.catalogue import SCRIPTED_ALIASES, Catalogue
+from codelab_llmproxy.hot import Lane
+from codelab_llmproxy.inferences import Inferences
+from codelab_llmproxy.metrics import Metrics
+from codelab_llmproxy.neutral_api import add_routes
+from codelab_llmproxy.scripted.models import ScriptedModels
+from codelab_llmproxy.scripted.provider import ScriptedProvider, Sleep, load_scenarios
+
+
+def create_app(
+    settings: LLMProxySettings, *, clock: Clock = SYSTEM_CLOCK, sleep: Sleep = asyncio.sleep
+) -> FastAPI:
+    """The application; `sleep` paces the scripted provider.
+
+    Raises `SettingsError` for keys that cannot be read, and `ScenarioError`.
+    """
+    app, _ = _assemble(settings, clock, sleep)
+    return app
+
+
+@asynccontextmanager
+async def llmproxy(
+    settings: LLMProxySettings,
+    *,
+    listener: socket.socket | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncGenerator[Running]:
+    """The proxy, ready to be served; `listener` is a socket that is bound already.
+
+    Raises what `create_app` raises, and `OSError` for a port that is taken.
+    """
+    app, drain = _assemble(settings, clock, sleep)
+    yield Running(app, listener or bind(settings.host, settings.port), drain)
+
+
+def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[FastAPI, Drain]:
+    """The application and its drain."""
+    registry, readiness = CollectorRegistry(), Readiness()
+    models = ScriptedModels(load_scenarios(settings.scenario_dir))
+    scripted = ScriptedProvider(models, clock, sleep=sleep, time_scale=settings.scripted_time_scale)
+    catalogue = Catalogue([scripted], SCRIPTED_ALIASES)
+    metrics = Metrics(registry, clock)
+    for provider in catalogue.providers:
+        metrics.show_available(provider, is_available=True)
+    inferences = Inferences(settings, catalogue, metrics, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with inferences.running():
+            readiness.state = "ok"
+            yield
+
+    async def drain() -> None:
+        readiness.state = "draining"
+        await inferences.drain()
+
+    service = Service(
+        name=settings.service,
+        lifespan=lifespan,
+        checks={scripted.name: _always_there},
+        keys=load_internal_keys(settings),
+        readiness=readiness,
+        registry=registry,
+        clock=clock,
+    )
+    app = build_app(service)
+    add_routes(app, Lane(inferences, settings.max_body_bytes), inferences, catalogue)
+    return app, drain
+
+
+async def _always_there() -> None:
+    """The scripted provider cannot be away."""

@@ -1,0 +1,72 @@
+"""The routes of the neutral lane that no token passes through."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Response
+from starlette.routing import Route
+
+from codelab_core.middleware import Receive, Scope, Send
+from codelab_core.service import json_response
+from codelab_llmproxy.catalogue import Catalogue
+from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint
+from codelab_llmproxy.inference import Inference
+from codelab_llmproxy.inferences import Inferences
+
+
+class RawRoute(Route):
+    """A route to an ASGI application that log lines and metrics can name."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Leave the route in the scope, where FastAPI leaves its own."""
+        scope["route"] = self
+        await super().handle(scope, receive, send)
+
+
+def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, catalogue: Catalogue) -> None:
+    """Add every route of the neutral lane."""
+    app.router.routes += [
+        RawRoute("/llm/stream", StreamEndpoint(lane), methods=["POST"]),
+        RawRoute("/llm/chat", ChatEndpoint(lane), methods=["POST"]),
+    ]
+
+    @app.get("/llm/models")
+    async def models() -> Response:
+        """Every model and alias, as a bare array."""
+        shown = [model.model_dump(mode="json") for model in catalogue.models()]
+        return json_response(shown)
+
+    @app.get("/llm/providers")
+    async def providers() -> Response:
+        """The providers; never a key, never an address."""
+        return json_response(
+            [
+                {"name": provider.name, "kind": provider.kind, "models": len(provider.models())}
+                for provider in catalogue.providers
+            ]
+        )
+
+    @app.get("/llm/inferences/{inference_id}")
+    async def inference(inference_id: str) -> Response:
+        """Where one inference stands."""
+        return json_response(view(inferences.find(inference_id)))
+
+    @app.delete("/llm/inferences/{inference_id}")
+    async def cancel(
+        inference_id: str, x_fence: Annotated[int | None, Header()] = None
+    ) -> Response:
+        """Cancel it, or let go of its record; an unknown one is as good as cancelled."""
+        inferences.cancel(inference_id, x_fence)
+        return Response(status_code=204)
+
+
+def view(inference: Inference) -> dict[str, Any]:
+    """An inference as callers see it; `head` is the index of the next chunk."""
+    usage = inference.usage
+    return {
+        "inference_id": inference.id,
+        "state": inference.state,
+        "head": inference.record.head,
+        "model": inference.target.model,
+        "provider": inference.target.provider.name,
+        "usage": usage.model_dump(exclude_none=True) if usage else {},
+    }

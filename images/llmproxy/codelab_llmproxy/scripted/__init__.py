@@ -1,0 +1,1 @@
+"""The built-in provider: deterministic, without network, and it really drives the tools."""

@@ -1,0 +1,158 @@
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+
+import anyio
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from codelab_core.server import Running, bind, cancelled_at_end, run, serve
+from codelab_core.settings import GatewaySettings
+
+SETTINGS = GatewaySettings(drain_s=0.05)
+
+
+async def nothing() -> None:
+    """A drain with nothing to do."""
+
+
+def service(drain: Callable[[], Awaitable[None]] = nothing) -> Running:
+    app = FastAPI()
+
+    @app.get("/")
+    async def root() -> str:
+        return "here"
+
+    return Running(app, bind("127.0.0.1", 0), drain, {"http": "h11"})
+
+
+async def fetch(running: Running) -> int:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        return (await http.get(f"http://127.0.0.1:{running.port}/")).status_code
+
+
+def test_port_0_takes_a_free_port_without_delay_for_small_packets() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.getsockname()[1] > 0
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert listener.getblocking() is False
+
+
+def test_an_address_with_colons_is_ipv6() -> None:
+    with bind("::1", 0) as listener:
+        assert listener.family == socket.AF_INET6
+
+
+def test_a_taken_port_is_an_error_and_leaves_no_socket() -> None:
+    with bind("127.0.0.1", 0) as listener, pytest.raises(OSError, match="in use"):
+        bind("127.0.0.1", listener.getsockname()[1])
+
+
+def test_nobody_but_our_settings_decides_whom_a_forwarding_header_is_believed() -> None:
+    running = service()
+
+    config = running.server().config
+    running.socket.close()
+
+    assert config.proxy_headers is False
+    assert (config.access_log, config.server_header) == (False, False)
+
+
+async def test_a_service_is_served_until_it_is_told_to_stop() -> None:
+    stop, running = asyncio.Event(), service()
+    status: list[int] = []
+
+    with anyio.fail_after(5):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(running, stop, SETTINGS))
+            status.append(await fetch(running))
+            stop.set()
+
+    assert status == [200]
+
+
+async def test_requests_are_answered_while_it_drains() -> None:
+    status: list[int] = []
+
+    async def drain() -> None:
+        status.append(await fetch(running))
+
+    running, stop = service(drain), asyncio.Event()
+    stop.set()
+
+    with anyio.fail_after(5):
+        await serve(running, stop, GatewaySettings(drain_s=5))
+
+    assert status == [200]
+
+
+async def test_a_drain_that_hangs_ends_after_its_time(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+    stop.set()
+
+    with anyio.fail_after(5):
+        await serve(service(asyncio.Event().wait), stop, SETTINGS)  # type: ignore[arg-type] # never returns
+
+    assert "drain took too long" in caplog.messages
+
+
+async def test_a_signal_stops_the_process_in_order() -> None:
+    drained = asyncio.Event()
+
+    async def drain() -> None:
+        drained.set()
+
+    with anyio.fail_after(5):
+        async with asyncio.TaskGroup() as tasks:
+            running = service(drain)
+            tasks.create_task(run(running, SETTINGS))
+            assert await fetch(running) == 200
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert drained.is_set()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+class TestCancelledAtEnd:
+    """A task group whose tasks end with its block."""
+
+    async def test_tasks_are_cancelled_when_the_block_ends(self) -> None:
+        async with cancelled_at_end() as tasks:
+            task = tasks.create_task(asyncio.Event().wait())
+            await asyncio.sleep(0)
+
+        assert task.cancelled()
+
+    async def test_an_error_of_the_block_is_raised_as_it_is(self) -> None:
+        async def block() -> None:
+            async with cancelled_at_end() as tasks:
+                tasks.create_task(asyncio.Event().wait())
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            await block()
+
+    async def test_an_error_of_a_task_ends_the_block(self) -> None:
+        async def fail() -> None:
+            raise KeyError("of a task")
+
+        async def block() -> None:
+            async with cancelled_at_end() as tasks:
+                tasks.create_task(fail())
+                await asyncio.Event().wait()
+
+        with pytest.raises(ExceptionGroup) as failed:
+            await block()
+
+        assert failed.group_contains(KeyError, match="of a task")
+
+    async def test_cancellation_passes_through(self) -> None:
+        with anyio.move_on_after(0.01) as scope:
+            async with cancelled_at_end() as tasks:
+                tasks.create_task(asyncio.Event().wait())
+                await asyncio.Event().wait()
+
+        assert scope.cancelled_caught
