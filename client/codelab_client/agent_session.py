@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any, Final, Protocol
 
 from codelab_client.connection import Connection
@@ -48,8 +49,8 @@ class AgentSession:
     async def run(self) -> None:
         """Follow the session. Raises `GatewayRefusedError`, `TranscriptError`."""
         async with asyncio.TaskGroup() as tasks:
-            for frame in await self._toolbox.resume():
-                tasks.create_task(self._deliver([frame]))
+            for _, frames in groupby(await self._toolbox.resume(), key=_call_id):
+                tasks.create_task(self._deliver(list(frames)))
             async for frame in self._connection.frames():
                 if self.transcript.take(frame):
                     self._take(frame, tasks)
@@ -147,3 +148,8 @@ class AgentSession:
         for frame in frames:
             await self._connection.send(frame)
         self._toolbox.acknowledged(frames[-1]["call_id"])
+
+
+def _call_id(frame: Frame) -> str:
+    """The call that a result frame answers."""
+    return str(frame["call_id"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from codelab_core.patch.text import split_lf
 from codelab_core.protocol.events import ToolCall
 
 
@@ -33,7 +34,7 @@ def hunks_of(call: ToolCall) -> dict[int, Shown]:
 def _bodies(diff: str) -> Iterator[str]:
     """The `@@` hunks of a canonical diff, each with its header, in their order."""
     body: list[str] = []
-    for line in diff.splitlines(keepends=True):
+    for line in split_lf(diff):
         if line.startswith(("@@ ", "diff --git ")):
             if body:
                 yield "".join(body)
@@ -46,5 +47,5 @@ def _bodies(diff: str) -> Iterator[str]:
 
 def _new_side(body: str) -> str:
     """Context and added lines of a hunk."""
-    lines = body.splitlines(keepends=True)[1:]
+    lines = split_lf(body)[1:]
     return "".join(line[1:] for line in lines if line.startswith((" ", "+")))

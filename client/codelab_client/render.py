@@ -6,6 +6,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from codelab_core.patch.text import split_lf
+
 Frame = Mapping[str, Any]
 
 DIFF_STYLES: Final = (
@@ -31,7 +33,7 @@ MAX_SHOWN: Final = 72
 def diff_text(diff: str) -> Text:
     """A diff with its lines coloured; line ends other than LF are made visible."""
     text = Text()
-    for line in diff.splitlines(keepends=True):
+    for line in split_lf(diff):
         shown = line.rstrip("\r\n")
         mark = "␍" if line.endswith("\r\n") else ""
         style = next((style for prefix, style in DIFF_STYLES if shown.startswith(prefix)), "")
@@ -56,9 +58,9 @@ def call_summary(tool: str, arguments: Mapping[str, Any]) -> str:
 
 def _diff_paths(diff: str) -> Iterator[str]:
     """Paths that a canonical diff touches."""
-    for line in diff.splitlines():
+    for line in split_lf(diff):
         if line.startswith("diff --git "):
-            yield line.rpartition(" b/")[2]
+            yield line.rstrip("\n").rpartition(" b/")[2]
 
 
 class TerminalScreen:

@@ -1,5 +1,7 @@
 """The runtime's addresses: which to ask for a session, and which to leave alone for now."""
 
+from collections.abc import Collection
+
 from codelab_core.breaker import Breaker, BreakerState
 from codelab_core.clock import Clock
 from codelab_gateway.metrics import Metrics
@@ -7,21 +9,24 @@ from codelab_gateway.ring import preferred
 
 
 class Endpoints:
-    """Base URLs of runtimes, each behind a circuit breaker."""
+    """Base URLs of runtimes, separated by commas, each behind a circuit breaker."""
 
     def __init__(self, urls: str, clock: Clock, metrics: Metrics) -> None:
-        self._addresses = [url.strip().rstrip("/") for url in urls.split(",") if url.strip()]
-        self._breakers = {address: Breaker() for address in self._addresses}
+        addresses = (url.strip().rstrip("/") for url in urls.split(","))
+        self._breakers = {address: Breaker() for address in addresses if address}
         self._clock = clock
         self._metrics = metrics
 
-    def order(self, session_id: str) -> list[str]:
-        """All addresses, the session's own first."""
-        return preferred(session_id, self._addresses)
+    def choose(self, session_id: str, tried: Collection[str] = ()) -> str | None:
+        """The address to ask next: the session's own first, one that was `tried` only if need be.
 
-    def allows(self, address: str) -> bool:
-        """Whether to ask this address now."""
-        return self._breakers[address].allows(self._clock.monotonic())
+        `None` while every breaker is open. To be chosen is to be a breaker's probe, so the outcome
+        must be told.
+        """
+        order = preferred(session_id, list(self._breakers))
+        wanted = sorted(order, key=lambda address: address in tried)  # stable: keeps the order
+        now = self._clock.monotonic()
+        return next((a for a in wanted if self._breakers[a].allows(now)), None)
 
     def succeeded(self, address: str) -> None:
         """The address answered; a refusal is an answer too."""

@@ -5,53 +5,57 @@ Every phase has its own timeout; a command is repeated under one `cid`, on other
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Self
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from codelab_core.backoff import Backoff
 from codelab_core.error_codes import Code
-from codelab_core.errors import CodelabError, from_wire
+from codelab_core.errors import CodelabError
 from codelab_core.identity import InternalKeys
 from codelab_core.observability import REQUEST_ID
 from codelab_core.sse import SseEvent, SseParser
+from codelab_gateway.answers import UNAUTHORIZED, Answer, checked, is_final
 from codelab_gateway.endpoints import Endpoints
 
 CONNECT_TIMEOUT_S: Final = 1.0
-ANSWER_TIMEOUT_S: Final = 5.0
 BUDGET_S: Final = 5.0
+"""For all tries of one call, and so for each answer."""
 SILENCE_TIMEOUT_S: Final = 15.0
 TRIES: Final = 3
 RETRY: Final = Backoff(first_s=0.05, longest_s=0.5)
-SERVER_ERROR: Final = 500
+_UNREACHABLE: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the runtime answered: status and body as it came."""
+class Timeouts:
+    """Longest waits, in seconds: for all tries of a call, and for the next bytes of a stream."""
 
-    status: int
-    body: bytes
-    content_type: str
-
-    def json(self) -> Any:
-        """The decoded body."""
-        return orjson.loads(self.body)
+    budget_s: float = BUDGET_S
+    silence_s: float = SILENCE_TIMEOUT_S
 
 
 class RuntimeClient:
     """One pool for all sessions of this process."""
 
-    def __init__(self, endpoints: Endpoints, keys: InternalKeys | None, jitter: Random) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        keys: InternalKeys | None,
+        jitter: Random,
+        timeouts: Timeouts | None = None,
+    ) -> None:
         self._endpoints = endpoints
         self._keys = keys
         self._jitter = jitter
+        self._timeouts = timeouts or Timeouts()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -59,6 +63,7 @@ class RuntimeClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
         return self
@@ -83,7 +88,8 @@ class RuntimeClient:
     ) -> dict[str, Any]:
         """Post a command; its answer. Raises as `call` does."""
         answer = await self.call("POST", f"/agent{path}", session_id, principal, body)
-        return answer.json() if answer.body else {}
+        fields = answer.json() if answer.body else {}
+        return fields if isinstance(fields, dict) else {}
 
     async def call(
         self,
@@ -93,84 +99,109 @@ class RuntimeClient:
         principal: str,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """One request, at most three tries in 5 s.
+        """One request, at most three tries in 5 s; `path` is sent as it is, also with dots in it.
 
         Raises what the runtime refused with, or `UNAVAILABLE`/agent where none answered.
         """
         encoded = None if body is None else orjson.dumps(body)
+        request = _Request(method, path, self._headers(principal), encoded)
         delays = RETRY.delays(self._jitter.uniform)
-        try:
-            async with asyncio.timeout(BUDGET_S):
-                for number in range(TRIES):
-                    address = self._address(session_id, number)
-                    answer = address and await self._try(method, address + path, principal, encoded)
-                    if answer:
-                        return _checked(answer)
-                    await asyncio.sleep(next(delays))
-        except TimeoutError:
-            pass
+        deadline = asyncio.get_running_loop().time() + self._timeouts.budget_s
+        tried: set[str] = set()
+        for number in range(TRIES):
+            if number and not await _sleep(next(delays), deadline):
+                break
+            address = self._endpoints.choose(session_id, tried)
+            if address is None:
+                continue
+            tried.add(address)
+            answer = await self._try(address, request, deadline)
+            if answer:
+                return checked(answer)
         raise CodelabError(Code.UNAVAILABLE, "agent", retry_after_ms=1000)
 
-    def _address(self, session_id: str, number: int) -> str | None:
-        """The address for try `number`: the session's own first, then the others."""
-        order = self._endpoints.order(session_id)
-        usable = [address for address in order if self._endpoints.allows(address)]
-        return usable[number % len(usable)] if usable else None
-
-    async def _try(
-        self, method: str, url: str, principal: str, body: bytes | None
-    ) -> Answer | None:
+    async def _try(self, address: str, request: "_Request", deadline: float) -> Answer | None:
         """One try; `None` where another one may help."""
-        address = url[: url.index("/", len("https://"))]
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                async with self._http.request(
-                    method, url, data=body, headers=self._headers(principal)
-                ) as response:
-                    content = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._endpoints.failed(address)
-            log.info("runtime not reached", extra={"cause": type(error).__name__})
+            async with (
+                asyncio.timeout_at(deadline),
+                self._http.request(
+                    request.method,
+                    URL(address + request.path, encoded=True),
+                    data=request.body,
+                    headers=request.headers,
+                ) as response,
+            ):
+                content = await response.read()
+        except _UNREACHABLE as error:
+            self._failed(address, error)
             return None
         answer = Answer(response.status, content, response.content_type)
-        if response.status < SERVER_ERROR or _is_final(answer):
+        self._warn_of_key(answer)
+        if is_final(answer):
             self._endpoints.succeeded(address)
             return answer
         self._endpoints.failed(address)
         return None
 
     async def events(
-        self, session_id: str, principal: str, position: str, *, place: str = ""
-    ) -> AsyncIterator[list[SseEvent]]:
-        """Events after `<epoch>:<seq>`, or from a `place`, as they come; ends with the connection.
+        self, session_id: str, principal: str, position: str, tried: set[str] | None = None
+    ) -> AsyncGenerator[list[SseEvent]]:
+        """Events after `<epoch>:<seq>` as they come; ends when the runtime ends the stream.
 
-        Raises what the runtime refused with, `aiohttp.ClientError`, `TimeoutError` after 15 s of
-        silence, or `UNAVAILABLE`/agent where there is no address to ask.
+        To be closed by who leaves early. The address that is asked is added to `tried`; others are
+        preferred. Raises what the runtime refused with, or `UNAVAILABLE`/agent: not reached, cut,
+        silent for 15 s, or no stream of events.
         """
-        address = self._address(session_id, 0)
+        tried = set() if tried is None else tried
+        address = self._endpoints.choose(session_id, tried)
         if address is None:
             raise CodelabError(Code.UNAVAILABLE, "agent")
-        headers = self._headers(principal)
-        query = f"?from={place}" if place else ""
-        if position:
-            headers["Last-Event-ID"] = position
-        url = f"{address}/agent/sessions/{session_id}/events{query}"
+        tried.add(address)
+        headers = {**self._headers(principal), "Last-Event-ID": position}
+        url = URL(f"{address}/agent/sessions/{session_id}/events", encoded=True)
         try:
-            async with self._http.get(url, headers=headers) as response:
-                if response.status != 200:  # noqa: PLR2004 -- HTTP OK
-                    _checked(Answer(response.status, await response.read(), response.content_type))
-                self._endpoints.succeeded(address)
+            async with asyncio.timeout(self._timeouts.budget_s):
+                response = await self._http.get(url, headers=headers)
+            try:
+                await self._check_stream(address, response)
                 parser = SseParser()
                 while piece := await self._piece(response):
                     yield parser.feed(piece)
-        except (aiohttp.ClientConnectionError, TimeoutError):
-            self._endpoints.failed(address)
-            raise
+            finally:
+                response.close()
+        except (*_UNREACHABLE, ValueError) as error:
+            self._failed(address, error)
+            raise CodelabError(Code.UNAVAILABLE, "agent") from error
+
+    async def _check_stream(self, address: str, response: aiohttp.ClientResponse) -> None:
+        """Raise unless a stream of events begins here."""
+        if response.status == 200:  # noqa: PLR2004 -- HTTP OK
+            self._endpoints.succeeded(address)
+            return
+        async with asyncio.timeout(self._timeouts.budget_s):
+            body = await response.read()
+        answer = Answer(response.status, body, response.content_type)
+        self._warn_of_key(answer)
+        outcome = self._endpoints.succeeded if is_final(answer) else self._endpoints.failed
+        outcome(address)
+        checked(answer)
+        raise CodelabError(Code.UNAVAILABLE, "agent")
 
     async def _piece(self, response: aiohttp.ClientResponse) -> bytes:
         """What came next on a stream; empty at its end."""
-        async with asyncio.timeout(SILENCE_TIMEOUT_S):
+        async with asyncio.timeout(self._timeouts.silence_s):
             return await response.content.readany()
+
+    def _failed(self, address: str, error: Exception) -> None:
+        """The address did not do what it should."""
+        self._endpoints.failed(address)
+        log.info("runtime not reached", extra={"cause": type(error).__name__})
+
+    def _warn_of_key(self, answer: Answer) -> None:
+        """A 401 is about the key between services; no client can do anything about it."""
+        if answer.status == UNAUTHORIZED:
+            log.error("the runtime refused our internal key")
 
     def _headers(self, principal: str) -> dict[str, str]:
         """The key, who asks, and the id of the request that led here."""
@@ -184,19 +215,19 @@ class RuntimeClient:
         return headers
 
 
-def _is_final(answer: Answer) -> bool:
-    """Whether a 5xx is the runtime's own last word, such as a full store."""
-    if not answer.content_type.endswith("json"):
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, to whichever address."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+async def _sleep(delay_s: float, deadline: float) -> bool:
+    """Wait before the next try; false where there would be no time for it."""
+    if asyncio.get_running_loop().time() + delay_s >= deadline:
         return False
-    error = answer.json().get("error", {})
-    return isinstance(error, dict) and error.get("class") in {"store_full", "overloaded"}
-
-
-def _checked(answer: Answer) -> Answer:
-    """An answer that is no refusal; a refusal is raised."""
-    if answer.status < 400:  # noqa: PLR2004 -- HTTP client and server errors
-        return answer
-    try:
-        raise from_wire(answer.json()["error"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise CodelabError(Code.UNAVAILABLE, "agent") from None
+    await asyncio.sleep(delay_s)
+    return True

@@ -21,6 +21,7 @@ MAX_DEPTH: Final = 64
 _FORBIDDEN: Final = ("api_base", "base_url", "api_key", "organization", "extra_headers")
 """A caller can never choose a host or a key."""
 _SINGLE: Final = ("model", "stream", "max_tokens", "tools")
+_SINGLE_KEY: Final = re.compile(b'"(?:%b)"' % "|".join(_SINGLE).encode())
 _NOT_CONTENT: Final = frozenset(
     {"deadline_ms", "metadata", "from", "from_chunk", "crc", "fence", "shown"}
 )
@@ -101,8 +102,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
         raise _refusal("body", "The body is not valid JSON.") from None
     if not isinstance(decoded, dict):
         raise _refusal("body", "The body is not an object.")
-    # No deeper than it has brackets: short bodies need no look.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deep(decoded):
+    if _is_deep(decoded):
         raise _refusal("body", f"The body is nested deeper than {MAX_DEPTH}.")
     return decoded
 
@@ -114,8 +114,8 @@ def _is_deep(decoded: dict[str, Any]) -> bool:
         level = [
             child
             for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) is dict or type(child) is list
         ]
         if not level:
             return False
@@ -124,7 +124,8 @@ def _is_deep(decoded: dict[str, Any]) -> bool:
 
 def _is_ambiguous(body: bytes) -> bool:
     """Whether a field that decides about cost stands twice at the top; the last would win."""
-    if all(body.count(b'"%b"' % name.encode()) <= 1 for name in _SINGLE):
+    counts = Counter(_SINGLE_KEY.findall(body))
+    if all(count == 1 for count in counts.values()):
         return False
     top: list[tuple[str, Any]] = []
 

@@ -1,12 +1,13 @@
 """The `POST /agent/…` routes: commands become durable here, their effect follows as events."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ValidationError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
@@ -21,19 +22,23 @@ from codelab_core.protocol.agent import (
     DecisionBody,
     DetachBody,
     MessageBody,
-    ResultReceived,
     ToolResultBody,
 )
 from codelab_core.protocol.commands import Cancel, HitlDecision, ToolResult, UserMessage
-from codelab_core.protocol.frames import Outgoing
+from codelab_core.protocol.frames import MAX_FRAME_BYTES, Outgoing
 from codelab_core.sse import render
-from codelab_runtime.commands import Inbox, Sender, message_id_for
+from codelab_runtime.commands import Inbox, Sender, encoded, message_id_for
+from codelab_runtime.following import followed
+from codelab_runtime.json_route import JsonRoute
 from codelab_runtime.offered import check_declarations
-from codelab_runtime.parts import Parts
 from codelab_runtime.snapshots import Snapshots
 from codelab_runtime.tail import Stream
 from codelab_runtime.tails import Tails
+from codelab_runtime.tool_results import ToolResults
+from codelab_runtime.turn_stream import turn_events
 
+MAX_MESSAGE_BYTES: Final = MAX_FRAME_BYTES - 1024
+"""A message goes to all clients, as one event: its text as JSON, and some fields around it."""
 Principal = Annotated[str, Header(alias="X-Principal")]
 
 
@@ -47,7 +52,7 @@ class AgentApi:
     """Handlers of the command routes."""
 
     inbox: Inbox
-    parts: Parts
+    results: ToolResults
     tails: Tails
     snapshots: Snapshots
 
@@ -58,7 +63,7 @@ class AgentApi:
             case UserMessage() as message:
                 return answer(await self.accept(sender, message))
             case ToolResult() as result:
-                return answer(await self.receive(sender, result))
+                return answer(await self.results.receive(sender, result))
             case HitlDecision() as decision:
                 return answer(await self.decide(sender, decision))
             case Cancel() as cancel:
@@ -76,21 +81,25 @@ class AgentApi:
         first = await anext(stream)  # refusals are answers with a status, not events
         return StreamingResponse(_with_first(first, stream), media_type="text/event-stream")
 
-    async def _turn(self, sender: Sender, message: UserMessage) -> AsyncIterator[bytes]:
-        """The events of one turn; the reader is attached before the command is accepted."""
+    async def _turn(self, sender: Sender, message: UserMessage) -> AsyncGenerator[bytes]:
+        """The events of one turn, from where the log stood before the command was accepted."""
         async with self.tails.using(sender.session_id, sender.principal) as tail:
-            stream = Stream()
-            tail.join(stream, tail.last)
-            try:
-                accepted = await self.accept(sender, message)
-                yield render(accepted.encode(), kind=b"accepted")
-                async for part in _until_completed(stream, accepted.message_id):
-                    yield part
-            finally:
-                tail.streams.discard(stream)
+            before = tail.last
+            accepted = await self.accept(sender, message)
+            yield render(accepted.encode(), kind=b"accepted")
+            start = 0 if accepted.duplicate else before  # a repetition: its turn may be over
+            everything = followed(self.inbox.store, tail, Stream(), start)
+            async with (
+                aclosing(everything) as pieces,
+                aclosing(turn_events(pieces, accepted.message_id)) as events,
+            ):
+                async for event in events:
+                    yield event
 
     async def accept(self, sender: Sender, message: UserMessage) -> Accepted:
         """Put a message into the inbox."""
+        if len(encoded(message.content)) > MAX_MESSAGE_BYTES:
+            raise CodelabError(Code.TOO_LARGE, "message", max=MAX_MESSAGE_BYTES)
         message_id = message.message_id or message_id_for(sender)
         command = message.model_dump(exclude_none=True, exclude={"cid", "role"})
         entry = await self.inbox.put(sender, command | {"message_id": message_id})
@@ -108,29 +117,15 @@ class AgentApi:
         """Take the outcome of a tool call, whole or in parts."""
         fields = body.model_dump(include={"call_id", "result", "error", "part", "chunk"})
         given = {name: value for name, value in fields.items() if value is not None}
-        result = ToolResult.model_validate({"type": "tool_result", **given})
-        return answer(await self.receive(Sender.of(body, principal), result))
-
-    async def receive(self, sender: Sender, result: ToolResult) -> ResultReceived:
-        """Settle a call; a piece of a large result waits for the others."""
-        fields: dict[str, Any] = {"type": "tool_result", "call_id": result.call_id}
-        if result.part and result.chunk is not None:
-            whole = await self.parts.take(sender, result)
-            if whole is None:
-                return ResultReceived(call_id=result.call_id)
-            fields |= whole
-        else:
-            fields |= result.model_dump(include={"result", "error"})
-        outcome = "failed" if fields.get("error") is not None else "completed"
-        entry = await self.inbox.put(sender, fields, slot=result.call_id, outcome=outcome)
-        return ResultReceived(call_id=result.call_id, duplicate=entry.duplicate, late=entry.late)
+        result = _parsed(ToolResult, {"type": "tool_result", **given})
+        return answer(await self.results.receive(Sender.of(body, principal), result))
 
     async def decision(self, body: DecisionBody, principal: Principal = "internal") -> Response:
         """Take a person's decision about a call."""
         fields = body.model_dump(
             include={"call_id", "decision", "modified_arguments", "feedback"}, exclude_none=True
         )
-        decision = HitlDecision.model_validate({"type": "hitl_decision", **fields})
+        decision = _parsed(HitlDecision, {"type": "hitl_decision", **fields})
         return answer(await self.decide(Sender.of(body, principal), decision))
 
     async def decide(self, sender: Sender, decision: HitlDecision) -> DecisionAccepted:
@@ -153,9 +148,12 @@ class AgentApi:
         """Cancel; nothing to cancel is an answer, not an error."""
         await self.inbox.store.open(sender.session_id, sender.principal, self.inbox.session_ttl_s)
         facts = await self.snapshots.facts(sender.session_id)
-        idle = not facts.turn and cancel.message_id is None
-        await self.inbox.put(sender, cancel.model_dump(exclude_none=True, exclude={"cid"}))
-        return CancelAccepted(turn_id=facts.turn or None, noop=idle)
+        known = {None, facts.turn}
+        is_idle = not facts.turn or cancel.turn_id not in known
+        noop = is_idle and cancel.message_id is None and not facts.unread
+        command = cancel.model_dump(exclude_none=True, exclude={"cid"})
+        await self.inbox.put_known(sender, command)
+        return CancelAccepted(turn_id=facts.turn or None, noop=noop)
 
     async def attach(self, body: AttachBody, principal: Principal = "internal") -> Response:
         """A connection joins; says where the log stands."""
@@ -196,7 +194,7 @@ class AgentApi:
 
     def router(self) -> APIRouter:
         """The routes."""
-        router = APIRouter(prefix="/agent", tags=["commands"])
+        router = APIRouter(prefix="/agent", tags=["commands"], route_class=JsonRoute)
         posts: dict[str, Callable[..., Awaitable[Response]]] = {
             "/message": self.message,
             "/tool_result": self.tool_result,
@@ -224,17 +222,10 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
         yield part
 
 
-async def _until_completed(stream: Stream, message_id: str) -> AsyncIterator[bytes]:
-    """Events until the turn of a message is over."""
-    turn_id = None
-    while not stream.slow and not stream.ended:
-        for frame in (await stream.take()).split(b"\n\n")[:-1]:
-            yield frame + b"\n\n"
-            data = frame.partition(b"\ndata: ")[2]
-            if not data.startswith((b'{"type":"turn_', b'{"type":"message_accepted"')):
-                continue
-            event = orjson.loads(data)
-            if event.get("message_id") == message_id:
-                turn_id = event.get("turn_id", turn_id)
-            if event["type"] == "turn_completed" and event["turn_id"] == turn_id:
-                return
+def _parsed[T: BaseModel](kind: type[T], fields: Mapping[str, Any]) -> T:
+    """A command from the fields of its route. Raises `INVALID_REQUEST`/body {errors}."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        faults = [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors()]
+        raise CodelabError(Code.INVALID_REQUEST, "body", errors=faults) from None

@@ -26,14 +26,16 @@ from codelab_runtime.keys import Keys
 from codelab_runtime.metrics import Metrics
 from codelab_runtime.parts import Parts
 from codelab_runtime.reading import Reader
+from codelab_runtime.repeating import Repeated
 from codelab_runtime.sessions_api import SessionsApi
 from codelab_runtime.snapshots import Snapshots
 from codelab_runtime.store import Store
-from codelab_runtime.sweeper import Sweeper
-from codelab_runtime.tails import Tails
+from codelab_runtime.sweeper import EVERY_S, Sweeper
+from codelab_runtime.tails import CHECK_S, Tails
+from codelab_runtime.tool_results import ToolResults
 from codelab_runtime.turn.facts import Rules
 from codelab_runtime.worker import Tools
-from codelab_runtime.workers import Workers
+from codelab_runtime.workers import SCAN_S, Workers
 
 
 @asynccontextmanager
@@ -115,35 +117,40 @@ def _start(parts: _Parts) -> _Engine:
     tails = Tails(store, reader, channels)
     channels.lost = tails.check_soon
     commits = Commits(store, store.connection)
-    tools = Tools(commits, reader, tails, parts.actions, clock, settings.park_after_s)
-    workers = Workers(store, tools, tasks, parts.actions.metrics.owned)
+    tools = Tools(
+        store=store,
+        commits=commits,
+        reader=reader,
+        tails=tails,
+        actions=parts.actions,
+        clock=clock,
+        park_after_s=settings.park_after_s,
+        session_ttl_s=settings.session_ttl_s,
+    )
+    workers = Workers(store, tools, tasks, parts.actions.metrics.owned, settings.max_turns)
     for bucket in range(store.keys.buckets):
         channels.hear(store.keys.wake(bucket), workers.heard)
-    for task in (
-        channels.run(),
-        commits.run(),
-        tails.watch(),
-        workers.scan(settings.max_turns, store.keys.buckets),
-        workers.renew(settings.lease_ms / 3000),
-        Sweeper(store, reader, clock).run(),
+    tasks.create_task(channels.run())
+    tasks.create_task(commits.run())
+    sweeper = Sweeper(store, reader, clock)
+    jitter = jitter_source()
+    for repeated in (
+        Repeated("mend", 0, tails.mend),
+        Repeated("check", CHECK_S, tails.check),
+        Repeated("scan", SCAN_S, workers.scan),
+        Repeated("renew", settings.lease_ms / 3000, workers.renew),
+        Repeated("sweep", EVERY_S, sweeper.sweep_all),
     ):
-        tasks.create_task(task)
-    inbox = Inbox(
-        store,
-        workers,
-        clock,
-        settings.session_ttl_s,
-        settings.max_turns,
-        settings.max_queued_messages,
-    )
+        tasks.create_task(repeated.run(jitter))
+    inbox = Inbox(store, workers, clock, settings.session_ttl_s, settings.max_queued_messages)
     return _Engine(workers, tails, inbox, reader, store)
 
 
 def _add_routes(app: FastAPI, engine: _Engine, client: InferenceClient) -> EventsApi:
     """Add all routes; the event streams are returned, so that they can be drained."""
     snapshots = Snapshots(engine.store, engine.reader)
-    pieces = Parts(engine.store, engine.reader)
-    app.include_router(AgentApi(engine.inbox, pieces, engine.tails, snapshots).router())
+    results = ToolResults(engine.inbox, Parts(engine.store, engine.reader))
+    app.include_router(AgentApi(engine.inbox, results, engine.tails, snapshots).router())
     sessions = SessionsApi(engine.inbox, engine.reader, snapshots, engine.tails, client)
     app.include_router(sessions.router())
     events = EventsApi(engine.store, engine.tails, snapshots)

@@ -1,16 +1,17 @@
 """Several steps that are committed together: their events, records, slots and effects. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from codelab_core.protocol.events import Event
 from codelab_runtime.encoder import encode_events
-from codelab_runtime.turn.draft import Draft, TextDelta
+from codelab_runtime.turn.draft import MAX_DELTA_CHARS, Draft, TextDelta
 from codelab_runtime.turn.facts import Chunks, Effect, Fact
 from codelab_runtime.turn.records import Record
 from codelab_runtime.turn.state import SessionState
 
-MAX_DELTA_CHARS = 16_384
+WAIT_MARGIN_MS: Final = 3_600_000
+"""A session lives on for some time after the deadline of a question, so that it can be told."""
 
 
 def merged(facts: Iterable[Fact]) -> list[Fact]:
@@ -71,11 +72,13 @@ class Batch:
 def meta(state: SessionState) -> dict[str, str]:
     """What scripts and lists need to know of a session without its journal."""
     turn, driver = state.turn, state.driver
+    deadlines = [call.deadline_ms or 0 for call in turn.unsettled] if turn else []
     resting = "closed" if state.closed else "idle"
     fields = {
         "st": "active" if turn else resting,
         "turn": turn.turn_id if turn else "",
         "q": str(len(state.queue)),
+        "wait": str(max(deadlines, default=0) + WAIT_MARGIN_MS) if any(deadlines) else "0",
         "drv": driver.mode if driver else "",
         "title": state.title,
         "desc": state.description,

@@ -63,17 +63,18 @@ def _declared_touch(call: Call, offered: Offered) -> Touch:
     return Touch(reads=reads, writes=writes or TREE)
 
 
-def releasable(calls: Sequence[Call], touches: Mapping[str, Touch]) -> list[Call]:
+def releasable(calls: Sequence[Call], touches: Callable[[Call], Touch]) -> list[Call]:
     """Planned calls that conflict with no earlier call without outcome, at most 8 being open."""
-    in_flight = sum(call.phase == "open" for call in calls)
+    room = MAX_IN_FLIGHT - sum(call.phase == "open" for call in calls)
     earlier: list[Touch] = []
     found: list[Call] = []
     for call in calls:
         if call.phase == "settled":
             continue
-        mine = touches[call.call_id]
-        free = not any(mine.conflicts_with(other) for other in earlier)
-        if call.phase == "planned" and free and in_flight + len(found) < MAX_IN_FLIGHT:
+        if len(found) >= room:
+            break
+        mine = touches(call)
+        if call.phase == "planned" and not any(mine.conflicts_with(other) for other in earlier):
             found.append(call)
         earlier.append(mine)
     return found

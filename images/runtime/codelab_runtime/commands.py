@@ -74,7 +74,7 @@ class Inbox:
                 principal=sender.principal,
                 key=sender.key,
                 digest=digest(command),
-                body=_encoded({**connection, **command, **facts}),
+                body=encoded({**connection, **command, **facts}),
                 want=self.workers.has_room,
                 slot=slot,
                 answer_digest=digest(command) if slot else "",
@@ -96,10 +96,11 @@ class Inbox:
             raise CodelabError(Code.UNAVAILABLE, "overloaded", retry_after_ms=OVERLOADED_RETRY_MS)
 
 
-def _encoded(command: Mapping[str, Any]) -> bytes:
-    """A command as JSON. Raises `INVALID_REQUEST`/body for values that JSON here cannot hold.
+def encoded(command: Any) -> bytes:
+    """A command, or a part of one, as JSON.
 
-    Those are lone surrogates, integers beyond 64 bits, and nesting of more than 250 levels.
+    Raises `INVALID_REQUEST`/body for values that JSON here cannot hold: half a surrogate pair,
+    integers beyond 64 bits, nesting of more than 250 levels.
     """
     try:
         return orjson.dumps(command, option=orjson.OPT_SORT_KEYS)
@@ -110,7 +111,7 @@ def _encoded(command: Mapping[str, Any]) -> bytes:
 def digest(command: Mapping[str, Any]) -> str:
     """32 hex digits that tell whether two bodies are the same, whatever the order of their keys."""
     body = {name: value for name, value in command.items() if name not in {"cid", "connection_id"}}
-    return hashlib.sha256(_encoded(body)).hexdigest()[:32]
+    return hashlib.sha256(encoded(body)).hexdigest()[:32]
 
 
 def message_id_for(sender: Sender) -> str:

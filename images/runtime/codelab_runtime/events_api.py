@@ -80,14 +80,18 @@ class EventsApi:
         session_id = scope["path_params"]["session_id"]
         principal = (header(scope, b"x-principal") or b"internal").decode("latin-1")
         try:
-            if self._is_draining:
-                raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
+            self._check_draining()
             start = Start.parse(scope)
             async with self._tails.using(session_id, principal) as tail:
                 first, after = await self._beginning(tail, start)
                 await self._serve(tail, first, after, (receive, send))
         except CodelabError as error:
             await (await answer_error(Request(scope), error))(scope, receive, send)
+
+    def _check_draining(self) -> None:
+        """Raise `UNAVAILABLE`/draining when this process is going away."""
+        if self._is_draining:
+            raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
 
     async def _serve(
         self, tail: Tail, first: bytes, after: int, ends: tuple[Receive, Send]

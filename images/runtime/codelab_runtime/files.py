@@ -73,7 +73,7 @@ def learn_read(files: Files, path: str, result: Mapping[str, Any]) -> Files:
         executable=result.get("executable") is True,
         bom=bom,
         total_lines=_count(result, "total_lines"),
-        pieces=(*(known.pieces if known and same else ()), _piece(result, text)),
+        pieces=_with(known.pieces if known and same else (), _piece(result, text)),
     )
     if sha256_of(whole) == sha:
         file = replace(file, content=whole, pieces=())
@@ -102,6 +102,12 @@ def mark_stale(files: Files, path: str) -> Files:
 def _piece(result: Mapping[str, Any], text: str) -> Piece:
     """The lines that one result brought."""
     return Piece(_count(result, "start_line"), _count(result, "end_line"), text)
+
+
+def _with(pieces: tuple[Piece, ...], new: Piece) -> tuple[Piece, ...]:
+    """The pieces and one more, without those that it holds."""
+    kept = (old for old in pieces if old.start < new.start or old.end > new.end)
+    return (*kept, new)
 
 
 def _count(result: Mapping[str, Any], name: str) -> int:

@@ -11,9 +11,7 @@ PAGE: Final = 500
 SLOW: Final = b"event: slow\ndata: {}\n\n"
 
 
-async def followed(
-    store: Store, tail: Tail, stream: Stream, after: int
-) -> AsyncGenerator[bytes]:
+async def followed(store: Store, tail: Tail, stream: Stream, after: int) -> AsyncGenerator[bytes]:
     """Frames after a position, as many at a time as there are; never empty.
 
     Ends with the stream: when it is ended, when its reader is too slow, and when the log has not

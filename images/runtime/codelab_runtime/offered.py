@@ -14,8 +14,8 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_core.tools import BUILT_IN
+from codelab_runtime.schema_check import MAX_ERRORS, SchemaTooComplexError, faults
 
-MAX_ERRORS: Final = 10
 MAX_PARAMETERS_BYTES: Final = 16 * 1024
 MAX_DECLARATIONS_BYTES: Final = 128 * 1024
 
@@ -56,8 +56,8 @@ def _built_in_errors(name: str, arguments: Mapping[str, Any]) -> list[dict[str, 
     try:
         BUILT_IN[name].arguments.model_validate(arguments)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-        return [{"loc": ".".join(map(str, f["loc"])), "msg": f["msg"]} for f in faults]
+        found = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
+        return [{"loc": ".".join(map(str, f["loc"])), "msg": f["msg"]} for f in found]
     return []
 
 
@@ -65,12 +65,12 @@ def _declared_errors(tool: Offered, arguments: Mapping[str, Any]) -> list[dict[s
     """Faults of the arguments of a declared tool."""
     if tool.name in BUILT_IN:
         return []
-    found = []
-    for error in Draft202012Validator(tool.parameters).iter_errors(arguments):
-        found.append({"loc": error.json_path.removeprefix("$."), "msg": error.message[:200]})
-        if len(found) == MAX_ERRORS:
-            break
-    return found
+    try:
+        return faults(tool.parameters, arguments)
+    except SchemaTooComplexError as error:
+        raise ToolError(
+            ToolCode.TOOL_FAILED, f"The declaration of {tool.name} cannot be checked."
+        ) from error
 
 
 def offered_tools(tools: Iterable[str | Mapping[str, Any]]) -> dict[str, Offered]:

@@ -8,6 +8,7 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.commands import ToolResult
 from codelab_core.protocol.frames import MAX_PART_CHARS, MAX_PARTED_BYTES
+from codelab_runtime.answers import Ingested
 from codelab_runtime.commands import Sender
 from codelab_runtime.reading import Reader
 from codelab_runtime.store import Store
@@ -22,8 +23,13 @@ class Parts:
         self._store = store
         self._reader = reader
 
-    async def take(self, sender: Sender, piece: ToolResult) -> Any | None:
-        """Keep a piece; with the last one, the JSON text of the whole result, decoded.
+    async def accepted(self, sender: Sender) -> Ingested | None:
+        """What was answered to this last piece before. Raises `SESSION_NOT_FOUND`."""
+        await self._store.tail(sender.session_id, "", 0, 1, sender.principal)  # is it theirs?
+        return await self._reader.accepted(sender.session_id, sender.key)
+
+    async def take(self, sender: Sender, piece: ToolResult) -> dict[str, Any] | None:
+        """Keep a piece; with the last one, the `result` that all of them make.
 
         Raises `NOT_FOUND`/call_unknown, `TOO_LARGE`/result, and `INVALID_REQUEST`/body for missing
         pieces and broken JSON. The pieces stay until `drop`: the last one may come again.
@@ -42,7 +48,7 @@ class Parts:
             return None
         found = await self._reader.parts(sender.session_id, _names(piece))
         try:
-            return _whole(found)
+            return {"result": _whole(found)}
         except CodelabError as error:
             if None not in found:  # they will never make a result
                 await self.drop(sender, piece)
@@ -76,6 +82,4 @@ def _whole(pieces: list[bytes | None]) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise CodelabError(
-            Code.INVALID_REQUEST, "body", message="the pieces are no JSON"
-        ) from None
+        raise CodelabError(Code.INVALID_REQUEST, "body", message="the pieces are no JSON") from None

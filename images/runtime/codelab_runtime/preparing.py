@@ -168,7 +168,8 @@ def _prepared_patch(asked: Preparation) -> Prepared | NeedsRead:
     diff = _asked_diff(asked)
     known = asked.known_diffs.get(normal_form(diff))
     if known is not None and _is_current(known, asked.files):
-        return _emitted(asked, restore(_canonical(diff), _bases(asked, tuple(known))))
+        made = normal_form(diff) + "\n"  # as it was made
+        return _emitted(asked, restore(made, _bases(asked, tuple(known))))
     patch = parse_patch(diff)
     for path in patch.base_paths:
         gap = _gap(asked, path)
@@ -182,11 +183,6 @@ def _prepared_patch(asked: Preparation) -> Prepared | NeedsRead:
 def normal_form(diff: str) -> str:
     """A diff without the line breaks at its end: models add and drop them."""
     return diff.rstrip("\n")
-
-
-def _canonical(diff: str) -> str:
-    """A known diff as it was made: with one line break at its end."""
-    return normal_form(diff) + "\n"
 
 
 def _asked_diff(asked: Preparation) -> str:

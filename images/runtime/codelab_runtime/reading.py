@@ -24,6 +24,7 @@ OWN_CIDS: Final = ("/ack/", "/attach/", "/detach/")
 
 Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the hash of a session says, for lists and views; times are wall ms.

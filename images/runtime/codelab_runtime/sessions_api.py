@@ -11,11 +11,13 @@ from codelab_core.clock import random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.agent import SessionCreate, SessionList, SessionPatch
+from codelab_core.protocol.frames import SessionId
 from codelab_core.service import json_response
 from codelab_runtime.agent_api import answer
 from codelab_runtime.commands import Inbox, Sender
 from codelab_runtime.history import history, pending_approvals, usage
 from codelab_runtime.inference_client import InferenceClient
+from codelab_runtime.json_route import JsonRoute
 from codelab_runtime.reading import Facts, Reader
 from codelab_runtime.snapshots import Snapshots, session_view
 from codelab_runtime.tails import Tails
@@ -23,7 +25,6 @@ from codelab_runtime.tails import Tails
 Principal = Annotated[str, Header(alias="X-Principal")]
 CLOSE_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.02
-ID_PATTERN: Final = r"^[A-Za-z0-9._-]{1,128}$"
 CLIENT_ID: Final = "api"
 
 
@@ -68,11 +69,11 @@ class SessionsApi:
         shown = [facts for facts in found if facts.state == "active" or not active_only]
         return answer(SessionList(sessions=list(map(session_view, shown)), total=total))
 
-    async def read(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def read(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """One session."""
         return answer(session_view(await self._own(session_id, principal)))
 
-    async def access(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def access(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """204 where the caller may use this id: the session is theirs, or there is none yet."""
         (facts,) = await self.reader.facts([session_id])
         if facts is not None and facts.principal != principal:
@@ -80,26 +81,25 @@ class SessionsApi:
         return Response(status_code=204)
 
     async def rename(
-        self, session_id: str, body: SessionPatch, principal: Principal = "internal"
+        self, session_id: SessionId, body: SessionPatch, principal: Principal = "internal"
     ) -> Response:
         """Change title, description or model."""
         await self._own(session_id, principal)
         await self._rename(session_id, principal, body.model_dump())
         return answer(session_view(await self._own(session_id, principal)))
 
-    async def delete(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def delete(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """End the session and remove it."""
         facts = await self._own(session_id, principal)
         if facts.state != "closed":
-            await self._command(session_id, principal, {"type": "close"})
-            await self._until(session_id, lambda facts: facts.state == "closed")
+            await self._carried_out(session_id, principal, {"type": "close"})
         await self.inbox.store.purge(session_id, principal, "closed")
         self.tails.gone(session_id)
         return Response(status_code=204)
 
     async def history(
         self,
-        session_id: str,
+        session_id: SessionId,
         limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
         before: str | None = None,
         principal: Principal = "internal",
@@ -109,18 +109,18 @@ class SessionsApi:
         state, _ = await self.reader.state(session_id)
         return answer(history(state, limit, before))
 
-    async def approvals(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def approvals(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """Calls that wait for a person."""
         await self._own(session_id, principal)
         state, _ = await self.reader.state(session_id)
         return answer(pending_approvals(state))
 
-    async def usage(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def usage(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """What the inferences of the session used."""
         await self._own(session_id, principal)
         return answer(usage(await self.reader.records(session_id)))
 
-    async def snapshot(self, session_id: str, principal: Principal = "internal") -> Response:
+    async def snapshot(self, session_id: SessionId, principal: Principal = "internal") -> Response:
         """What a client shows of the session now, and the position that it stands for."""
         facts = await self._own(session_id, principal)
         snapshot, seq = await self.snapshots.of(session_id)
@@ -142,31 +142,27 @@ class SessionsApi:
     async def _rename(self, session_id: str, principal: str, fields: dict[str, Any]) -> None:
         """Have the owner change what is given, and wait until it has."""
         given = {name: text for name, text in fields.items() if text is not None}
-        if not given:
-            return
-        await self._command(session_id, principal, {"type": "rename", **given})
-        await self._until(
-            session_id,
-            lambda facts: all(getattr(facts, name) == text for name, text in given.items()),
-        )
+        if given:
+            await self._carried_out(session_id, principal, {"type": "rename", **given})
 
-    async def _command(self, session_id: str, principal: str, command: dict[str, Any]) -> None:
-        """Put a command of this API into the inbox."""
+    async def _carried_out(self, session_id: str, principal: str, command: dict[str, Any]) -> None:
+        """Put a command of this API into the inbox, and wait until its owner has taken it.
+
+        Raises `UNAVAILABLE`/overloaded when that takes more than 5 s.
+        """
         sender = Sender(session_id, principal, CLIENT_ID, f"r-{random_hex(24)}")
-        await self.inbox.put_known(sender, command)
-
-    async def _until(self, session_id: str, done: Callable[[Facts], bool]) -> None:
-        """Wait until the owner has carried out a command; it may be another process."""
+        entry = await self.inbox.put_known(sender, command)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                while not done(await self.snapshots.facts(session_id)):  # noqa: ASYNC110
-                    await asyncio.sleep(POLL_S)  # the owner may be another process
+                # The owner may be another process: nothing here can be waited for.
+                while (await self.snapshots.facts(session_id)).consumed < entry.n:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
         except TimeoutError as error:
             raise CodelabError(Code.UNAVAILABLE, "overloaded") from error
 
     def router(self) -> APIRouter:
         """The routes."""
-        router = APIRouter(prefix="/agent", tags=["sessions"])
+        router = APIRouter(prefix="/agent", tags=["sessions"], route_class=JsonRoute)
         one = "/sessions/{session_id}"
         router.post("/sessions", response_model=None)(self.create)
         router.get("/sessions", response_model=None)(self.list)

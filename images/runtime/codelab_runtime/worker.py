@@ -100,11 +100,13 @@ class Worker:
 
     async def _loaded(self, known: SessionState | None) -> SessionState:
         """The state at the journal's end."""
-        if known is None:
-            known, count = await self._answered(lambda: self._tools.reader.state(self.session_id))
-            if count != self.jn:
-                raise DivergedError("journal", str(self.jn), str(count))
-        return replace(known, head=self.head, consumed=self._claim.ic)
+        if known is not None:
+            return replace(known, head=self.head, consumed=self._claim.ic)
+        read = self._tools.reader.state
+        state, count = await self._answered(lambda: read(self.session_id))
+        if count != self.jn:
+            raise DivergedError("journal", str(self.jn), str(count))
+        return replace(state, head=self.head, consumed=self._claim.ic)
 
     async def _resumed(self, state: SessionState) -> Resumed:
         """Where an unfinished answer stands: its text in the log, its position in `cur`."""

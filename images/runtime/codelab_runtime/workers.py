@@ -88,9 +88,7 @@ class Workers:
         self._running[session_id] = self._tasks.create_task(self._run(worker, claim, previous))
         self._gauge.set(len(self._workers))
 
-    async def _run(
-        self, worker: Worker, claim: Claim, previous: asyncio.Task[None] | None
-    ) -> None:
+    async def _run(self, worker: Worker, claim: Claim, previous: asyncio.Task[None] | None) -> None:
         """Drive a session to its rest; errors end this worker alone."""
         session_id = worker.session_id
         try:

@@ -60,3 +60,11 @@ def test_a_call_without_review_has_no_hunks() -> None:
     call = review_call(PATCH, a_py="one\ntwo\n", b_py="three\n")
 
     assert hunks_of(call.model_copy(update={"review": None})) == {}
+
+
+def test_only_line_feeds_end_lines() -> None:
+    patch = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-one\x0cpage\u2028\n+ONE\x0cpage\u2028\n"
+
+    hunks = hunks_of(review_call(patch, a_py="one\x0cpage\u2028\n"))
+
+    assert hunks[1].new_text == "ONE\x0cpage\u2028\n"

@@ -36,9 +36,8 @@ def start_computing(draft: Draft) -> None:
     """Have every call worked out that may run now and is not being worked out already."""
     turn = draft.turn
     tools = offered(turn, draft.rules.plain_tools)
-    touches = {c.call_id: touch(c, tools.get(c.tool)) for c in turn.calls}
     reading = any(c.phase == "open" and c.origin == "runtime" for c in turn.calls)
-    for call in releasable(turn.calls, touches):
+    for call in releasable(turn.calls, lambda call: touch(call, tools.get(call.tool))):
         busy = call.call_id in turn.computing or call.call_id in turn.waiting
         if not busy and not (reading and call.tool in PATCH_TOOLS):
             _compute(draft, Compute(call.call_id, "prepare"))
