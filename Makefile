@@ -1,8 +1,8 @@
 # `make run` and `make test` are all a newcomer needs; both set up .venv first.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-CODE := core client images scripts tests benchmarks
-MEMBERS := core images/gateway images/runtime images/llmproxy client
+CODE := core client operator images scripts tests benchmarks
+MEMBERS := core images/gateway images/runtime images/llmproxy client operator
 
 .venv/.ready: requirements/dev.txt pyproject.toml $(MEMBERS:=/pyproject.toml)
 	scripts/uv venv --quiet --allow-existing --python '>=3.12' .venv
@@ -10,7 +10,7 @@ MEMBERS := core images/gateway images/runtime images/llmproxy client
 	scripts/uv pip install --quiet --no-deps $(MEMBERS:%=-e ./%)
 	touch $@
 
-.PHONY: setup run test fmt lint types generate check help
+.PHONY: setup run test fmt lint types check help
 
 setup: .venv/.ready ## prepare .venv with the pinned dependencies
 
@@ -32,12 +32,8 @@ lint: setup ## format and lint, nothing is changed
 types: setup ## mypy --strict over everything
 	$(BIN)/mypy $(CODE)
 
-generate: setup ## write what is generated from the types
-	$(BIN)/python scripts/generate.py
-
-check: lint types ## lint, types, import contracts, generated files, pinned dependencies
+check: lint types ## lint, types, import contracts, pinned dependencies
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python scripts/generate.py --check
 	scripts/lock --check
 
 help: ## this list

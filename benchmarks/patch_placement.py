@@ -22,14 +22,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from patch_corpus import ALIKE, NAME, OLDER, PLAIN, TWICE, Case, case, joined
-
 from codelab_core.patch.apply import applied_hunks
 from codelab_core.patch.build import prepare
 from codelab_core.patch.dialects import parse_patch
 from codelab_core.patch.model import AppliedHunk
 from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.tool_errors import ToolError
+from patch_corpus import ALIKE, NAME, OLDER, PLAIN, TWICE, Case, case, joined
 
 NO_CHOICE: Final[Mapping[int, int]] = MappingProxyType({})
 COLUMNS: Final = (

@@ -1,6 +1,6 @@
-"""Do `requirements/*.txt` fit the dependencies that the `pyproject.toml` files declare?
+"""Checks that `requirements/*.txt` fit what the `pyproject.toml` files declare.
 
-python scripts/lock_check.py           prints what is missing, does not fit or differs; returns 1 then
+python scripts/lock_check.py           prints what is missing, does not fit or differs; 1 then
 python scripts/lock_check.py --seed    makes `uv.lock` with exactly the committed versions
 """
 
@@ -39,7 +39,10 @@ def declared(project: Path) -> Iterator[Requirement]:
     """Direct dependencies of one project on packages that are not ours."""
     table = tomllib.loads((project / "pyproject.toml").read_text())
     lines = list(table["project"].get("dependencies", []))
-    for extra in (table["project"].get("optional-dependencies", {}), table.get("dependency-groups", {})):
+    for extra in (
+        table["project"].get("optional-dependencies", {}),
+        table.get("dependency-groups", {}),
+    ):
         lines += [line for group in extra.values() for line in group]
     found = map(Requirement, lines)
     return (need for need in found if not need.name.startswith("codelab-"))
@@ -58,14 +61,17 @@ def faults() -> Iterator[str]:
             elif own[name] not in need.specifier:
                 yield f"{project.name}: {need} is pinned to {own[name]}; run scripts/lock"
     for stem, versions in files.items():
-        for name, version in versions.items():
-            if everything.get(name) != version:
-                yield f"requirements/{stem}.txt: {name} {version}, dev.txt: {everything.get(name)}"
+        for pinned, version in versions.items():
+            if everything.get(pinned) != version:
+                other = everything.get(pinned)
+                yield f"requirements/{stem}.txt: {pinned} {version}, dev.txt: {other}"
 
 
 def seed() -> None:
     """Resolve a copy of the workspace with the committed versions as constraints; keep its lock."""
-    constraints = [f"{name}=={version}" for name, version in pins(ROOT / "requirements/dev.txt").items()]
+    constraints = [
+        f"{name}=={version}" for name, version in pins(ROOT / "requirements/dev.txt").items()
+    ]
     with tempfile.TemporaryDirectory() as folder:
         for project in PROJECTS:
             copy = Path(folder) / project.relative_to(ROOT)
@@ -82,7 +88,9 @@ def seed() -> None:
 def main() -> int:
     """Check, or with `--seed` make the lock."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", action="store_true", help="make uv.lock from requirements/dev.txt")
+    parser.add_argument(
+        "--seed", action="store_true", help="make uv.lock from requirements/dev.txt"
+    )
     if parser.parse_args().seed:
         seed()
         return 0

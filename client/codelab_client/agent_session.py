@@ -48,7 +48,7 @@ class AgentSession:
 
     async def run(self) -> None:
         """Follow the session. Raises `GatewayRefusedError`, `TranscriptError`."""
-        async with asyncio.TaskGroup() as tasks:
+        async with cancelled_at_end() as tasks:
             for _, frames in groupby(await self._toolbox.resume(), key=_call_id):
                 tasks.create_task(self._deliver(list(frames)))
             async for frame in self._connection.frames():

@@ -1,9 +1,9 @@
 """Rules of an owner about which tool calls need a person; part of the runtime's settings."""
 
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ApprovalRule(BaseModel):
@@ -14,8 +14,8 @@ class ApprovalRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tool: str
-    path: str | None = None
+    tool: Annotated[str, Field(max_length=128)]
+    path: Annotated[str, Field(max_length=1024)] | None = None
     decision: Literal["auto", "ask", "deny"]
 
     def covers(self, tool: str, paths: tuple[str, ...]) -> bool:

@@ -13,9 +13,7 @@ TIMEOUT_S: Final = 3.0
 def is_ready(port: int) -> bool:
     """Whether `/health/ready` on loopback says yes within 3 s."""
     try:
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{port}/health/ready", timeout=TIMEOUT_S
-        ):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=TIMEOUT_S):
             return True
     except OSError:
         return False

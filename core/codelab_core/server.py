@@ -90,7 +90,7 @@ class _BlockEnded(Exception):  # noqa: N818 -- no error: it is how a task group 
 async def cancelled_at_end() -> AsyncIterator[asyncio.TaskGroup]:
     """A task group whose tasks are cancelled when the block ends; an error in one ends all.
 
-    An error of the block itself is raised as it is, not as a group.
+    A single error, of the block or of a task, is raised as it is, not as a group.
     """
     failure: Exception | None = None
     try:
@@ -100,10 +100,21 @@ async def cancelled_at_end() -> AsyncIterator[asyncio.TaskGroup]:
             except Exception as error:  # noqa: BLE001 -- raised again below, outside the group
                 failure = error
             _end_block()
-    except* _BlockEnded:
-        pass
+    except BaseExceptionGroup as group:
+        failure = failure or _only_error(group)
     if failure:
         raise failure
+
+
+def _only_error(group: BaseExceptionGroup[BaseException]) -> Exception | None:
+    """The error in a group that ended: `None` where it was told to end, else one, else a group."""
+    _, errors = group.split(_BlockEnded)
+    if errors is None:
+        return None
+    only = errors.exceptions[0] if len(errors.exceptions) == 1 else errors
+    if not isinstance(only, Exception):
+        raise only
+    return only
 
 
 def _end_block() -> None:

@@ -5,7 +5,7 @@ The only user of FastAPI in core.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -57,6 +57,7 @@ class Service:
     readiness: Readiness = field(default_factory=Readiness)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     clock: Clock = SYSTEM_CLOCK
+    health_paths: Sequence[str] = ("/health",)
 
 
 def load_internal_keys(settings: ServiceSettings) -> InternalKeys | None:
@@ -123,7 +124,6 @@ def add_probes(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/health", tags=["probes"])
     async def health() -> Response:
         """State of the service and of what it depends on; for people, not for probes."""
         checks = await run_checks(service.checks)
@@ -137,6 +137,9 @@ def add_probes(app: FastAPI, service: Service) -> None:
             "checks": checks,
         }
         return json_response(body, 200 if healthy else 503)
+
+    for path in service.health_paths:
+        app.add_api_route(path, health, tags=["probes"])
 
 
 async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.services import Services, services
+
 
 @pytest.fixture
-async def platform(store_server: str, tmp_path: Path) -> AsyncIterator["object"]:
+async def platform(store_server: str, tmp_path: Path) -> AsyncIterator[Services]:
     """The three services in development mode: no token is asked for."""
-    from harness.services import services
-
     async with services(store_server, tmp_path) as running:
         yield running

@@ -10,12 +10,14 @@ from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.middleware import Receive, Scope, Send
+from codelab_core.observability import REQUEST_ID
 from codelab_core.protocol.frames import SUBPROTOCOL, CloseCode
+from codelab_core.service import PROBLEM, Readiness
 from codelab_gateway.authentication import Authenticator, Identity
 from codelab_gateway.limits import Callers
 from codelab_gateway.runtime_client import RuntimeClient
 
-SESSION_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Admission:
     callers: Callers
     client: RuntimeClient
     clock: Clock
+    readiness: Readiness
 
     async def admit(self, scope: Scope) -> Identity:
         """The caller, now counted; `callers.disconnect` must follow.
@@ -33,14 +36,15 @@ class Admission:
         Raises the error that the refusal is to carry.
         """
         session_id = scope["path_params"]["session_id"]
-        if not SESSION_ID.match(session_id):
+        if not SESSION_ID.fullmatch(session_id):
             raise CodelabError(Code.INVALID_REQUEST, "session_id")
-        self.authenticator.check_origin(scope)
-        identity = self.authenticator.identify(scope)
+        identity = self.authenticator.admit(scope)
+        if self.readiness.state == "draining":
+            raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
         self.callers.connect(identity.principal, self.clock.monotonic())
         try:
             await self._check_owner(session_id, identity)
-        except CodelabError:
+        except BaseException:  # also where the peer leaves and this task is cancelled
             self.callers.disconnect(identity.principal, self.clock.monotonic())
             raise
         return identity
@@ -64,8 +68,11 @@ async def refuse(scope: Scope, receive: Receive, send: Send, error: CodelabError
         close = {"type": "websocket.close", "code": int(CloseCode.UNAUTHORIZED)}
         await send({**close, "reason": str(error.code)})
         return
-    body = orjson.dumps({"error": error.to_wire()})
-    headers = [(b"content-type", b"application/problem+json")]
+    body = orjson.dumps({"error": error.to_wire() | {"request_id": REQUEST_ID.get()}})
+    headers = [
+        (b"content-type", PROBLEM.encode()),
+        (b"x-request-id", REQUEST_ID.get().encode()),
+    ]
     if error.retry_after_ms is not None:
         headers.append((b"retry-after", b"%d" % -(-error.retry_after_ms // 1000)))
     if error.kind.status == 401:  # noqa: PLR2004 -- RFC 9110: a 401 names the scheme

@@ -1,4 +1,4 @@
-"""What the runtime's answers mean: whose fault a refusal is, and whether another try may help. Pure."""
+"""What the runtime's answers mean: a refusal, a pod in trouble, or its last word. Pure."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -3,10 +3,11 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
@@ -17,8 +18,9 @@ from codelab_core.server import Running, bind, cancelled_at_end
 from codelab_core.service import Readiness, Service, build_app, load_internal_keys
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
-from codelab_gateway.authentication import Authenticator
+from codelab_gateway.authentication import Authenticator, origins_of
 from codelab_gateway.connection import Gateway, WebSocketEndpoint
+from codelab_gateway.dev_login import DevLogin
 from codelab_gateway.draining import drain
 from codelab_gateway.endpoints import Endpoints
 from codelab_gateway.limits import Callers
@@ -27,6 +29,10 @@ from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
 from codelab_gateway.sessions_api import SessionsApi
 from codelab_gateway.socket_protocol import AbortableProtocol
+
+MAX_HEAD_BYTES: Final = 32_768
+MARGIN_BYTES: Final = 65_536
+"""A frame that is larger by less than this is refused by us, with an `error` frame before 1009."""
 
 
 @asynccontextmanager
@@ -38,7 +44,7 @@ async def gateway(
 ) -> AsyncIterator[Running]:
     """The gateway, ready to be served; `listener` is a socket that is bound already."""
     keys = load_internal_keys(settings)
-    authenticator = Authenticator.load(settings)
+    authenticator = Authenticator.load(settings, clock)
     registry, jitter = CollectorRegistry(), jitter_source()
     metrics = Metrics(registry)
     endpoints = Endpoints(settings.runtime_url, clock, metrics)
@@ -49,11 +55,12 @@ async def gateway(
         readiness=Readiness("ok"),
         registry=registry,
         clock=clock,
+        health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
         shared = Gateway(
             settings=settings,
-            admission=Admission(authenticator, Callers(settings), client, clock),
+            admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),
             client=client,
             relays=Relays(client, tasks, jitter, metrics.streams),
             metrics=metrics,
@@ -63,6 +70,7 @@ async def gateway(
         )
         app = build_app(service)
         _add_routes(app, shared, authenticator)
+        _allow_origins(app, origins_of(settings))
 
         async def leave() -> None:
             service.readiness.state = "draining"
@@ -73,10 +81,16 @@ async def gateway(
 
 
 def _server_options(settings: GatewaySettings) -> dict[str, Any]:
-    """What the server must know about WebSockets; compression would cost 132 KB per socket."""
+    """What the server must know: bounds for strangers, and nothing about the rest of the world.
+
+    h11 bounds the size of a request's head, which httptools does not. Compression would cost 132 KB
+    per socket.
+    """
     return {
+        "http": "h11",
+        "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
         "ws": AbortableProtocol,
-        "ws_max_size": settings.max_frame_bytes,
+        "ws_max_size": settings.max_frame_bytes + MARGIN_BYTES,
         "ws_per_message_deflate": False,
         "ws_ping_interval": settings.ping_interval_s,
         "ws_ping_timeout": settings.ping_timeout_s,
@@ -86,10 +100,24 @@ def _server_options(settings: GatewaySettings) -> dict[str, Any]:
 def _add_routes(app: FastAPI, shared: Gateway, authenticator: Authenticator) -> None:
     """Add REST and WebSocket routes; other WebSocket paths are refused by HTTP."""
     app.include_router(SessionsApi(authenticator, shared.client).router())
+    if authenticator.dev:
+        app.include_router(DevLogin(authenticator).router())
     endpoint = WebSocketEndpoint(shared)
     for path in ("/ws/{session_id}", "/api/v1/ws/{session_id}"):
         app.router.routes.append(WebSocketRoute(path, endpoint))
     app.router.routes.append(WebSocketRoute("/{path:path}", _no_such_path))
+
+
+def _allow_origins(app: FastAPI, origins: list[str]) -> None:
+    """Let pages of these origins read our answers; without any, no page of another origin may."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "x-request-id"],
+            expose_headers=["retry-after", "x-request-id"],
+        )
 
 
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,19 +14,25 @@ from codelab_core.middleware import Scope
 from codelab_core.protocol.frames import Hello, ToolDeclaration
 from codelab_gateway.commander import error_frame
 from codelab_gateway.dialects import Dialect, PlainDialect, V1Dialect
-from codelab_gateway.handshake import Beginning, Party, beginning, check_version, welcome
+from codelab_gateway.handshake import Beginning, Party, beginning, welcome
 from codelab_gateway.plain import PlainView
 
 if TYPE_CHECKING:
     from codelab_gateway.connection import Connection, Gateway
 
 WHOLE_TURN_PATH: Final = "/api/v1/"
+LONGEST_TIMER_S: Final = 86_400.0
+"""A token may say that it is good for longer than a timer can be set."""
 
 log = logging.getLogger(__name__)
 
 
 class Attachment:
-    """Subscriber of the session's relay, for one connection."""
+    """Subscriber of the session's relay, for one connection.
+
+    `party` is who attaches, from the first try on, so that it can be detached whatever happens to
+    the answer; `dialect` speaks once that has succeeded.
+    """
 
     def __init__(self, connection: "Connection", gateway: "Gateway", scope: Scope) -> None:
         self._connection = connection
@@ -43,16 +49,18 @@ class Attachment:
         """Whether the client speaks without `hello`."""
         return self.party is None or self.party.mode == "plain"
 
-    async def start(self, hello: Hello | None) -> None:
-        """Attach in the mode that the client speaks, then follow from its position.
-
-        Raises the refusals of the runtime, `UNSUPPORTED_VERSION`, `RESYNC_FAILED`.
-        """
+    def introduce(self, hello: Hello | None) -> Party:
+        """The client has said in which mode it speaks; `start` follows."""
         self.leave()
-        party = self._new_party(hello)
-        if hello:
-            check_version(hello)
-            self._replace_older(party)
+        self.party = self._new_party(hello)
+        self._replace_older(self.party)
+        return self.party
+
+    async def start(self, party: Party, hello: Hello | None) -> None:
+        """Attach, then follow from the client's position.
+
+        Raises the refusals of the runtime, `RESYNC_FAILED`.
+        """
         try:
             begin = await beginning(self._gateway.client, party, hello)
         except CodelabError as error:
@@ -65,7 +73,7 @@ class Attachment:
     def _begin(self, party: Party, begin: Beginning, hello: Hello | None) -> None:
         """The first frames; commands may go from here on."""
         connection, gateway = self._connection, self._gateway
-        self.party, self.epoch, self.last = party, begin.epoch, begin.seq
+        self.epoch, self.last = begin.epoch, begin.seq
         if hello:
             resumed = hello.resume is not None
             first = welcome(party, begin, resumed=resumed, settings=gateway.settings)
@@ -82,9 +90,9 @@ class Attachment:
         """P15: `?stream=`, else the setting, else by the path."""
         query: bytes = self._scope["query_string"]
         given = parse_qs(query.decode("latin-1")).get("stream", [""])[0]
-        wanted = given or self._gateway.settings.plain_stream
-        if wanted in {"token", "turn"}:
-            return wanted == "turn"
+        for wanted in (given, self._gateway.settings.plain_stream):
+            if wanted in {"token", "turn"}:
+                return wanted == "turn"
         return bool(self._scope["path"].startswith(WHOLE_TURN_PATH))
 
     def _new_party(self, hello: Hello | None) -> Party:
@@ -94,11 +102,6 @@ class Attachment:
         if hello is None:
             client_id = f"plain-{connection_id}"
             return Party(session_id, principal, connection_id, client_id, "driver", "plain")
-        tools: list[Any] | None = None
-        if hello.tools is not None:
-            tools = [
-                t if isinstance(t, str) else t.model_dump(exclude_none=True) for t in hello.tools
-            ]
         return Party(
             session_id,
             principal,
@@ -106,7 +109,7 @@ class Attachment:
             hello.client.id,
             hello.role,
             "v1",
-            tools,
+            None if hello.tools is None else [_declared(tool) for tool in hello.tools],
             create=hello.resume is None,
         )
 
@@ -114,13 +117,7 @@ class Attachment:
         """The same client is here twice: the older connection has to go."""
         for other in self._gateway.connections:
             older = other.attachment.party
-            same = older and older.session_id == party.session_id
-            if (
-                same
-                and older
-                and older.client_id == party.client_id
-                and other.attachment is not self
-            ):
+            if older and older is not party and older.is_same_client(party):
                 other.fail(CodelabError(Code.SESSION_REPLACED))
 
     async def _born_again(self, party: Party, error: CodelabError) -> Beginning:
@@ -151,12 +148,15 @@ class Attachment:
         """Return when the token is over and no fresh one came."""
         while True:
             ends = self._connection.identity.expires_s
-            wait = None if ends is None else ends - self._gateway.clock.wall_ms() / 1000
+            left_s = None if ends is None else ends - self._gateway.clock.wall_ms() / 1000
+            if left_s is not None and left_s <= 0:
+                return
+            wait_s = None if left_s is None else min(left_s, LONGEST_TIMER_S)
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(wait_s):
                     await self.renewed.wait()
             except TimeoutError:
-                return
+                continue
             self.renewed.clear()
 
     # What the relay brings.
@@ -181,11 +181,15 @@ class Attachment:
         if self.dialect:
             self.dialect.degraded(state=state)
 
-    def gone(self) -> None:
-        """The session was removed."""
-        self._connection.fail(CodelabError(Code.SESSION_NOT_FOUND))
+    def gone(self, error: CodelabError) -> None:
+        """There will be no more events."""
+        self._connection.fail(error)
+
+    async def room(self) -> None:
+        """Return when the socket can take a batch."""
+        await self._connection.outbox.room()
 
 
 def _declared(tool: str | ToolDeclaration) -> Any:
     """A tool of `hello`, as the runtime takes it."""
-    return tool if isinstance(tool, str) else tool.model_dump(exclude_none=True)
+    return tool if isinstance(tool, str) else tool.given()

@@ -2,20 +2,23 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from codelab_core.clock import SYSTEM_CLOCK, Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.identity import DEV_PRINCIPAL, JwtVerifier, Principal, TokenTable
 from codelab_core.middleware import Scope, header
 from codelab_core.protocol.frames import BEARER_SUBPROTOCOL
 from codelab_core.settings import GatewaySettings, SettingsError
+from codelab_gateway.sources import Network, Sources, parse_networks, source_of
 
-LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_HOST: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 Verify = Callable[[str], Principal]
 
@@ -37,18 +40,39 @@ class Authenticator:
     jwt: JwtVerifier | None
     origins: frozenset[str]
     allow_query_token: bool
+    proxies: tuple[Network, ...] = ()
+    clock: Clock = SYSTEM_CLOCK
+    sources: Sources = field(default_factory=Sources)
 
     @classmethod
-    def load(cls, settings: GatewaySettings) -> "Authenticator":
+    def load(cls, settings: GatewaySettings, clock: Clock = SYSTEM_CLOCK) -> "Authenticator":
         """Read what the settings name. Raises `SettingsError` for files that cannot be used."""
         modes = settings.auth_mode.split(",")
         return cls(
             dev=settings.auth_mode == "dev",
             table=_token_table(settings.tokens_file) if "token" in modes else None,
             jwt=_jwt_verifier(settings) if "jwt" in modes else None,
-            origins=frozenset(filter(None, settings.allowed_origins.split(","))),
+            origins=frozenset(origins_of(settings)),
             allow_query_token=settings.allow_query_token,
+            proxies=_proxies(settings.trusted_proxies),
+            clock=clock,
         )
+
+    def admit(self, scope: Scope) -> Identity:
+        """The caller of a request or a WebSocket, from a place that may ask.
+
+        Raises `FORBIDDEN`/origin or /host, `RATE_LIMIT`/auth for an address that was wrong too
+        often, `UNAUTHORIZED`/missing or /invalid, `TOKEN_EXPIRED`.
+        """
+        self.check_origin(scope)
+        source, now = source_of(scope, self.proxies), self.clock.monotonic()
+        self.sources.check(source, now)
+        try:
+            return self.identify(scope)
+        except CodelabError as error:
+            if error.reason == "invalid":
+                self.sources.failed(source, now)
+            raise
 
     def check_origin(self, scope: Scope) -> None:
         """Refuse web pages from elsewhere, and in `dev` other host names (DNS rebinding).
@@ -59,7 +83,7 @@ class Authenticator:
         if origin is not None and origin.decode("latin-1") not in self.origins:
             raise CodelabError(Code.FORBIDDEN, "origin")
         host = (header(scope, b"host") or b"").decode("latin-1")
-        if self.dev and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
+        if self.dev and not LOCAL_HOST.fullmatch(host):
             raise CodelabError(Code.FORBIDDEN, "host")
 
     def identify(self, scope: Scope) -> Identity:
@@ -99,12 +123,26 @@ def credential(scope: Scope, *, allow_query: bool) -> str:
     return ""
 
 
+def origins_of(settings: GatewaySettings) -> list[str]:
+    """Web origins that may connect."""
+    return [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]
+
+
 def _from_base64url(text: str) -> str:
     """A token behind the subprotocol's prefix; what cannot be decoded is no token."""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
         return ""
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    """The proxies in front of us."""
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise SettingsError(f"CODELAB_TRUSTED_PROXIES: {error}") from error
 
 
 def _token_table(file: Path | None) -> TokenTable:
@@ -122,9 +160,12 @@ def _jwt_verifier(settings: GatewaySettings) -> JwtVerifier:
     if settings.jwt_secret_file is None:
         raise SettingsError("CODELAB_JWT_SECRET_FILE: needed by auth mode jwt")
     try:
-        secret = settings.jwt_secret_file.read_text().strip()
-    except OSError as error:
+        return JwtVerifier(
+            settings.jwt_secret_file.read_text().strip(),
+            "HS256",
+            settings.jwt_issuer,
+            settings.jwt_audience,
+            settings.principal_claim,
+        )
+    except (OSError, ValueError) as error:
         raise SettingsError(f"CODELAB_JWT_SECRET_FILE: {error}") from error
-    return JwtVerifier(
-        secret, "HS256", settings.jwt_issuer, settings.jwt_audience, settings.principal_claim
-    )

@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def acked(self, seq: int) -> None:
         """The client has applied events up to `seq`."""
 
+    def answered(self, call_id: str) -> None:
+        """The client has sent the result of a call."""
+
 
 class V1Dialect:
     """Events as they are."""
@@ -98,6 +101,9 @@ class V1Dialect:
         self._acked_at = now
         self._commander.ack(seq)
 
+    def answered(self, call_id: str) -> None:
+        """Version 1 clients know what they have done."""
+
 
 class PlainDialect:
     """The frames that clients without `hello` know; the gateway acknowledges for them."""
@@ -126,6 +132,10 @@ class PlainDialect:
 
     def acked(self, seq: int) -> None:
         """Plain clients do not acknowledge."""
+
+    def answered(self, call_id: str) -> None:
+        """The decision that a result implies is not to be told to who sent it."""
+        self._view.answered(call_id)
 
     def _send(self, shown: list[Shown]) -> None:
         """Push frames; the time of a call starts when its frame was written."""

@@ -8,7 +8,6 @@ from typing import Any, Final
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.frames import (
-    PROTOCOL_VERSION,
     Hello,
     Limits,
     Mode,
@@ -38,6 +37,11 @@ class Party:
     mode: Mode
     tools: list[Any] | None = None
     create: bool = True
+
+    def is_same_client(self, other: "Party") -> bool:
+        """Whether both are one installation in one session of one caller."""
+        mine = (self.session_id, self.principal, self.client_id)
+        return mine == (other.session_id, other.principal, other.client_id)
 
     def body(self) -> dict[str, Any]:
         """The body of `POST /agent/attach`."""
@@ -85,10 +89,10 @@ async def beginning(client: RuntimeClient, party: Party, hello: Hello | None) ->
     attached = await attach(client, party)
     epoch, head = attached["epoch"], attached["head"]
     resume = hello.resume if hello else None
+    if resume is None and head == 0:
+        return Beginning(epoch, 0, head)
     if resume and resume.epoch == epoch and resume.seq <= head:
         return Beginning(epoch, resume.seq, head)
-    if head == 0:
-        return Beginning(epoch, 0, head)
     reason = "first_attach"
     if resume:
         reason = "ahead" if resume.epoch == epoch else "epoch_changed"
@@ -97,21 +101,25 @@ async def beginning(client: RuntimeClient, party: Party, hello: Hello | None) ->
 
 
 async def snapshot(client: RuntimeClient, party: Party) -> dict[str, Any]:
-    """What the session looks like now: `epoch`, `seq`, `snapshot`."""
+    """What the session looks like now: `epoch`, `seq`, `snapshot`.
+
+    Raises the runtime's refusals, `RESYNC_FAILED` where none answers within 10 s.
+    """
     path = f"/agent/sessions/{party.session_id}/snapshot"
     try:
         async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
-            answer = await client.call("GET", path, party.session_id, party.principal)
+            while True:
+                try:
+                    answer = await client.call("GET", path, party.session_id, party.principal)
+                    body: dict[str, Any] = answer.json()
+                except CodelabError as error:
+                    if error.code is not Code.UNAVAILABLE:
+                        raise
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    return body
     except TimeoutError as error:
         raise CodelabError(Code.RESYNC_FAILED) from error
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def check_version(hello: Hello) -> None:
-    """Raise `UNSUPPORTED_VERSION` {supported} for a version that is not spoken."""
-    if hello.version != PROTOCOL_VERSION:
-        raise CodelabError(Code.UNSUPPORTED_VERSION, supported=[PROTOCOL_VERSION])
 
 
 def welcome(party: Party, begin: Beginning, *, resumed: bool, settings: GatewaySettings) -> Welcome:

@@ -2,34 +2,41 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from codelab_core.settings import GatewaySettings
 
 BAD_FRAME_WINDOW_S: Final = 60.0
 REFUSAL_WINDOW_S: Final = 10.0
 MAX_REFUSALS: Final = 10
 IDLE_S: Final = 300.0
+FRAME_COST_BYTES: Final = 1024
+"""What the smallest frame counts as: to take it costs time, however short it is."""
 
 
 @dataclass(slots=True)
 class Bucket:
-    """A token bucket: `rate` per second, at most `burst` at once. Times in seconds, monotonic."""
+    """A token bucket: `rate` per second, at most `burst` at once. Times in seconds, monotonic.
+
+    Full at first. The level may fall below zero, by `overdraw`.
+    """
 
     rate: float
     burst: float
-    level: float = -1.0
-    at: float = 0.0
+    level: float = field(init=False)
+    at: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        """Fill it."""
+        self.level = self.burst
 
     def take(self, now: float, amount: float = 1.0) -> float:
         """Take, and return 0; or leave it and return how many seconds to wait."""
-        full = self.level < 0
-        self.level = (
-            self.burst if full else min(self.burst, self.level + (now - self.at) * self.rate)
-        )
-        self.at = now
+        self._refill(now)
         if self.level >= amount:
             self.level -= amount
             return 0.0
@@ -37,9 +44,14 @@ class Bucket:
 
     def overdraw(self, now: float, amount: float) -> float:
         """Take even below zero; how many seconds until the level is back at zero."""
-        self.take(now, 0.0)
+        self._refill(now)
         self.level -= amount
         return max(0.0, -self.level / self.rate)
+
+    def _refill(self, now: float) -> None:
+        """What has come in since the last time; a clock that went back brings nothing."""
+        self.level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate)
+        self.at = now
 
 
 @dataclass(slots=True)
@@ -69,9 +81,10 @@ class Caller:
 class Callers:
     """Limits per principal, and the number of sockets of this process."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: "GatewaySettings") -> None:
         self._settings = settings
         self._callers: dict[str, Caller] = {}
+        self._swept_at = 0.0
         self.sockets = 0
 
     def connect(self, principal: str, now: float) -> None:
@@ -95,6 +108,9 @@ class Callers:
         """A socket is gone; callers that have been idle for long are forgotten."""
         self.sockets -= 1
         self._callers[principal].sockets -= 1
+        if now < self._swept_at + IDLE_S:
+            return
+        self._swept_at = now
         for name, caller in list(self._callers.items()):
             if not caller.sockets and caller.connects.at < now - IDLE_S:
                 del self._callers[name]
@@ -115,7 +131,7 @@ class Callers:
 class ConnectionLimits:
     """Limits of one socket."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: "GatewaySettings") -> None:
         self._rate = settings.command_rate
         self._max_bad = settings.max_bad_frames
         self._commands = Bucket(self._rate, self._rate * 5)
@@ -130,8 +146,8 @@ class ConnectionLimits:
             raise _too_fast("commands", self._rate, wait)
 
     def received(self, size: int, now: float) -> float:
-        """Count bytes; how many seconds nothing more should be read."""
-        return self._bytes.overdraw(now, size)
+        """Count a frame of `size` bytes; how many seconds nothing more should be read."""
+        return self._bytes.overdraw(now, max(size, FRAME_COST_BYTES))
 
     def malformed(self, now: float) -> bool:
         """Count a bad frame; true when the connection has sent too many."""

@@ -1,13 +1,13 @@
 """Reads frames of one socket: bounds, rates, and what each frame asks for."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.middleware import Receive
-from codelab_core.protocol.commands import UserMessage
+from codelab_core.middleware import Message, Receive
 from codelab_core.protocol.frames import Ack, Auth, Hello, Ok, Ping, Pong
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.commander import Command, error_frame
@@ -22,6 +22,7 @@ from codelab_gateway.limits import ConnectionLimits
 
 MAX_PAUSE_S: Final = 5.0
 _MALFORMED: Final = {Code.INVALID_FORMAT, Code.UNKNOWN_TYPE}
+_FATAL: Final = {Code.FORBIDDEN, Code.UNSUPPORTED_VERSION}
 
 
 class LeftError(Exception):
@@ -35,6 +36,12 @@ class Owner(Protocol):
     def is_plain(self) -> bool:
         """Whether the client speaks without `hello`."""
 
+    def begin(self, hello: Hello | None) -> None:
+        """Attach in this mode, beside the reading."""
+
+    def received(self, kind: str) -> None:
+        """Count a frame."""
+
     def send(self, frame: bytes) -> None:
         """Answer the client."""
 
@@ -44,17 +51,11 @@ class Owner(Protocol):
     def applied(self, seq: int) -> None:
         """The client has applied events up to `seq`."""
 
-    async def command(self, command: Command) -> None:
-        """Something for the runtime. Raises the refusal of a rate limit."""
-
     def renew(self, auth: Auth) -> None:
         """A fresh token. Raises where it is not good, or another's."""
 
-    async def start(self, hello: Hello | None) -> None:
-        """Attach in this mode."""
-
-    def received(self, kind: str) -> None:
-        """Count a frame."""
+    async def command(self, command: Command) -> None:
+        """Something for the runtime. Raises the refusal of a rate limit."""
 
 
 class FrameReader:
@@ -71,7 +72,8 @@ class FrameReader:
         self._plain_wait_s = settings.plain_wait_ms / 1000
         self._hello_timeout_s = settings.hello_timeout_s
         self._pending: dict[str, Any] | None = None
-        self._is_first = True
+        self._may_say_hello = True
+        self._pause_s = 0.0
 
     async def hello(self, *, required: bool) -> Hello | None:
         """The first frame where it is `hello`; `None`: this is a plain client.
@@ -81,63 +83,81 @@ class FrameReader:
         wait = self._hello_timeout_s if required else self._plain_wait_s
         try:
             async with asyncio.timeout(wait):
-                frame = await self._next()
+                return await self._first(required=required)
         except TimeoutError as error:
             if required:
                 raise CodelabError(Code.HELLO_TIMEOUT) from error
             return None
-        if frame.get("type") == "hello":
-            self._is_first = False
-            self._owner.received("hello")
-            return parse_hello(frame)
-        if required:
-            raise CodelabError(Code.HELLO_TIMEOUT)
-        self._pending = frame
-        return None
+
+    async def _first(self, *, required: bool) -> Hello | None:
+        """The `hello`, or `None` for another frame; with `required` others are refused."""
+        while True:
+            frame = await self._next()
+            if frame.get("type") != "hello" and not required:
+                self._pending = frame
+                return None
+            try:
+                return self._parsed_hello(frame)
+            except CodelabError as error:
+                if error.code in _FATAL:
+                    raise
+                self._refuse(frame, error)
+
+    def _parsed_hello(self, frame: Mapping[str, Any]) -> Hello:
+        """The client speaks version 1. Raises `UNSUPPORTED_VERSION`, `INVALID_FORMAT`."""
+        hello = parse_hello(frame)
+        self._may_say_hello = False
+        self._owner.received("hello")
+        return hello
 
     async def run(self) -> None:
         """Frame after frame, until the client leaves (`LeftError`)."""
         while True:
-            frame = self._pending or await self._next()
+            frame = await self._next() if self._pending is None else self._pending
             self._pending = None
             try:
                 await self._take(frame)
             except CodelabError as error:
                 self._refuse(frame, error)
-            self._is_first = False
 
     async def _next(self) -> dict[str, Any]:
         """The next frame that is a JSON object; others are answered and counted."""
         while True:
+            # Lets others have their turn between two frames, longer where this client is too fast.
+            # A frame that was received is never behind it: there the first one could be lost.
+            await asyncio.sleep(self._pause_s)
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 raise LeftError
-            text = message.get("text")
             try:
-                await self._slow_down(len(text or message["bytes"]))
-                return parse_object(text, self._bounds)
+                return self._parsed(message)
             except CodelabError as error:
                 self._refuse({}, error)
 
-    async def _slow_down(self, size: int) -> None:
-        """Stop reading for a while where the client sends more than its rate."""
+    def _parsed(self, message: Message) -> dict[str, Any]:
+        """The object in a frame, which counts by its bytes, good or not."""
+        text: str | None = message.get("text")
+        raw = None if text is None else text.encode("utf-8", "surrogatepass")
+        size = len(message.get("bytes") or b"") if raw is None else len(raw)
         pause = self._limits.received(size, self._clock.monotonic())
-        if pause:
-            await asyncio.sleep(min(pause, MAX_PAUSE_S))
+        self._pause_s = min(pause, MAX_PAUSE_S)
+        return parse_object(raw, self._bounds)
 
     async def _take(self, frame: dict[str, Any]) -> None:
         """One frame."""
-        if self._is_first and frame.get("type") == "hello":
-            self._owner.received("hello")
-            await self._owner.start(parse_hello(frame))
+        if self._may_say_hello and frame.get("type") == "hello":
+            self._owner.begin(self._parsed_hello(frame))
             return
         command = parse_command(frame, self._bounds, plain=self._owner.is_plain)
-        self._owner.received(str(frame.get("type")))
+        self._may_say_hello = False
+        self._owner.received(str(frame["type"]))
         if command is not None:
             await self._obey(command)
 
     async def _obey(self, command: ClientFrame) -> None:
         """What a good frame asks for."""
+        if command.type not in {"tool_result", "ack"}:
+            self._limits.command(self._clock.monotonic())
         match command:
             case Ping():
                 self._owner.send(Pong(t=command.t).encode())
@@ -147,20 +167,19 @@ class FrameReader:
                 self._owner.renew(command)
                 self._owner.send(Ok(cid=command.cid).encode())
             case _:
-                if isinstance(command, UserMessage) or command.type != "tool_result":
-                    self._limits.command(self._clock.monotonic())
                 await self._owner.command(command)
 
-    def _refuse(self, frame: dict[str, Any], error: CodelabError) -> None:
+    def _refuse(self, frame: Mapping[str, Any], error: CodelabError) -> None:
         """Answer a bad frame; too many of them close the socket."""
         now = self._clock.monotonic()
-        cid = frame.get("cid")
-        fatal = error.code is Code.TOO_LARGE and error.reason == "frame"
+        fatal = error.code in _FATAL or (error.code, error.reason) == (Code.TOO_LARGE, "frame")
         if error.code in _MALFORMED:
             fatal = self._limits.malformed(now)
         elif error.code is Code.RATE_LIMIT:
             fatal = self._limits.refused(now)
-        if fatal or error.code is Code.FORBIDDEN:
+        if fatal:
             self._owner.fail(error)
-        else:
-            self._owner.send(error_frame(error, cid=cid if isinstance(cid, str) else None))
+            return
+        ids = {name: frame.get(name) for name in ("cid", "call_id")}
+        known = {name: value for name, value in ids.items() if isinstance(value, str)}
+        self._owner.send(error_frame(error, **known))

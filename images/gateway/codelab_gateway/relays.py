@@ -5,7 +5,9 @@ from random import Random
 
 from prometheus_client import Gauge
 
-from codelab_gateway.relay import Relay, Subscriber
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
+from codelab_gateway.relay import RETRY, Relay, Subscriber
 from codelab_gateway.runtime_client import RuntimeClient
 
 
@@ -24,26 +26,28 @@ class Relays:
     async def follow(self, session_id: str, principal: str, subscriber: Subscriber) -> None:
         """Let a subscriber follow a session from its position.
 
-        Raises what the runtime refuses with, where the position is older than what is at hand.
+        Where the position is older than what is at hand, this takes as long as the subscriber needs
+        to take the history. Raises what the runtime refuses with, but for `UNAVAILABLE`.
         """
-        while True:
-            relay = self._relay(session_id, principal)
-            if relay.join(subscriber):
-                return
-            await relay.catch_up(subscriber)
+        delays = RETRY.delays(self._jitter.uniform)
+        while not (relay := self._relay(session_id, principal)).join(subscriber):
+            before = subscriber.last
+            try:
+                await relay.catch_up(subscriber)
+            except CodelabError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    raise
+            if subscriber.last == before:
+                await asyncio.sleep(next(delays))
 
     def _relay(self, session_id: str, principal: str) -> Relay:
         """The session's relay; a new one starts reading once its first subscriber has joined."""
-        if session_id not in self._relays:
+        found = self._relays.get(session_id)
+        if found is None or found[0].is_over:
             relay = Relay(session_id, principal, self._client, self._jitter)
             self._relays[session_id] = (relay, self._tasks.create_task(relay.run()))
             self._gauge.set(len(self._relays))
         return self._relays[session_id][0]
-
-    def subscribers(self, session_id: str) -> set[Subscriber]:
-        """Those who follow a session here."""
-        found = self._relays.get(session_id)
-        return set(found[0].subscribers) if found else set()
 
     def leave(self, session_id: str, subscriber: Subscriber) -> None:
         """A subscriber left; the last one ends the relay."""

@@ -30,6 +30,7 @@ from codelab_runtime.repeating import Repeated
 from codelab_runtime.sessions_api import SessionsApi
 from codelab_runtime.snapshots import Snapshots
 from codelab_runtime.store import Store
+from codelab_runtime.store_watch import LOOK_S, StoreWatch
 from codelab_runtime.sweeper import EVERY_S, Sweeper
 from codelab_runtime.tails import CHECK_S, Tails
 from codelab_runtime.tool_results import ToolResults
@@ -63,6 +64,8 @@ async def runtime(
         metrics = Metrics(service.registry)
         actions = Actions(client, tasks, rules(settings), clock, metrics)
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))
+        watch = StoreWatch(connection, service.readiness, clock)
+        tasks.create_task(Repeated("look", LOOK_S, watch.look).run(jitter_source()))
         app = build_app(service)
         events = _add_routes(app, engine, client)
 

@@ -128,7 +128,7 @@ def check_declarations(tools: Iterable[str | Mapping[str, Any]]) -> None:
 
 def _checked_size(name: str, parameters: Mapping[str, Any]) -> int:
     """Bytes of a schema that is fit for use."""
-    encoded = orjson.dumps(parameters)
+    encoded = _encoded(name, parameters)
     if name in BUILT_IN:
         raise _refused(name, "is built in and cannot be declared")
     if len(encoded) > MAX_PARAMETERS_BYTES:
@@ -141,7 +141,17 @@ def _checked_size(name: str, parameters: Mapping[str, Any]) -> int:
         Draft202012Validator.check_schema(parameters)
     except SchemaError as error:
         raise _refused(name, f"parameters are no JSON Schema: {error.message[:200]}") from error
+    except RecursionError as error:
+        raise _refused(name, "parameters are nested too deeply") from error
     return len(encoded)
+
+
+def _encoded(name: str, parameters: Mapping[str, Any]) -> bytes:
+    """A schema as JSON."""
+    try:
+        return orjson.dumps(parameters)
+    except TypeError as error:  # more than 250 levels
+        raise _refused(name, str(error)) from error
 
 
 def _refused(name: str, why: str) -> CodelabError:

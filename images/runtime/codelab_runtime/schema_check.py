@@ -49,7 +49,7 @@ def _validator_class() -> Any:
             raise SchemaTooComplexError("too many references")
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, ref, instance, schema)
 
-    return extend(
+    return extend(  # type: ignore[no-untyped-call]  # the stubs of jsonschema leave it open
         Draft202012Validator,
         {
             "$ref": reference,

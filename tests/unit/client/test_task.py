@@ -1,4 +1,6 @@
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ def resolved(call_id: str, outcome: str = "completed", **fields: str) -> dict[st
     return {**event, **fields}
 
 
-def summary_of(*frames: dict[str, object]) -> Summary:
+def summary_of(*frames: Mapping[str, Any]) -> Summary:
     summary = Summary()
     for frame in frames:
         summary.show(frame)

@@ -30,7 +30,7 @@ def after_release(state: SessionState, record: ToolReleased) -> SessionState:
 def _with_diff(state: SessionState, diff: str, guard: Mapping[str, Any]) -> SessionState:
     """Remember a canonical diff with the hashes of the files that it is for."""
     made_for = {file.get("old_path", file["path"]): file["pre_sha"] for file in guard["files"]}
-    kept = list(state.known_diffs.items())[-MAX_KNOWN_DIFFS:]
+    kept = list(state.known_diffs.items())[1 - MAX_KNOWN_DIFFS :]
     return replace(state, known_diffs={**dict(kept), normal_form(diff): made_for})
 
 

@@ -5,7 +5,7 @@ Read down: a fact changes the state through records; then `advance` does what th
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
@@ -123,8 +123,10 @@ def _resumed(draft: Draft, fact: facts.Resumed) -> None:
     if turn.asking:
         rope = (None, fact.shown) if fact.shown else None
         draft.state = with_turn(draft.state, shown=rope, shown_chunks=fact.chunks, crc=fact.crc)
-    if fact.poisoned:
-        finish(draft, "failed", CodelabError(Code.TURN_POISONED).to_wire())
+    if not fact.poisoned:
+        if turn.asking:
+            draft.after(facts.Infer("open", turn.inference_id, fact.chunks))
+        return
     if turn.asking:
-        action: Literal["open", "cancel"] = "cancel" if fact.poisoned else "open"
-        draft.after(facts.Infer(action, turn.inference_id, fact.chunks))
+        draft.after(facts.Infer("cancel", turn.inference_id))
+    finish(draft, "failed", CodelabError(Code.TURN_POISONED).to_wire())

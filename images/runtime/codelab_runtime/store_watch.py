@@ -1,0 +1,40 @@
+"""Readiness follows the store: without it this process can serve nobody. Liveness never does."""
+
+import logging
+from typing import Final
+
+from codelab_core.clock import Clock
+from codelab_core.service import Readiness
+from codelab_runtime.connection import Connection
+
+LOOK_S: Final = 0.5
+PATIENCE_S: Final = 2.0
+"""A restart of the store shorter than this is nobody's business."""
+
+log = logging.getLogger(__name__)
+
+
+class StoreWatch:
+    """Turns readiness off while the store is away, and on again."""
+
+    def __init__(self, connection: Connection, readiness: Readiness, clock: Clock) -> None:
+        self._connection = connection
+        self._readiness = readiness
+        self._clock = clock
+        self._seen = clock.monotonic()
+
+    async def look(self) -> None:
+        """Ask the store once; its absence is no error here."""
+        try:
+            await self._connection.ping()
+        except Exception as error:  # noqa: BLE001 -- whatever it throws, it did not answer
+            log.info("store did not answer", extra={"cause": type(error).__name__})
+        else:
+            self._seen = self._clock.monotonic()
+        is_away = self._clock.monotonic() - self._seen >= PATIENCE_S
+        if is_away and self._readiness.state == "ok":
+            log.warning("not ready: the store is away")
+            self._readiness.state = "store"
+        elif not is_away and self._readiness.state == "store":
+            log.info("ready again")
+            self._readiness.state = "ok"

@@ -1,0 +1,1 @@
+"""The operator: keeps every object of a `CodelabAgent` as its specification says."""
