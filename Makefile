@@ -10,7 +10,7 @@ MEMBERS := core images/gateway images/runtime images/llmproxy client operator
 	scripts/uv pip install --quiet --no-deps $(MEMBERS:%=-e ./%)
 	touch $@
 
-.PHONY: setup run test fmt lint types check help
+.PHONY: setup run test fmt lint types generate check help
 
 setup: .venv/.ready ## prepare .venv with the pinned dependencies
 
@@ -32,8 +32,12 @@ lint: setup ## format and lint, nothing is changed
 types: setup ## mypy --strict over everything
 	$(BIN)/mypy $(CODE)
 
-check: lint types ## lint, types, import contracts, pinned dependencies
+generate: setup ## write what is generated from the types
+	$(BIN)/python scripts/generate.py
+
+check: lint types ## lint, types, import contracts, generated files, pinned dependencies
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/generate.py --check
 	scripts/lock --check
 
 help: ## this list
