@@ -112,9 +112,9 @@ def refusal(status: str, rest: Sequence[str], *, decision: bool = False) -> Code
         return CodelabError(Code.SESSION_QUARANTINED if locked else Code.SESSION_CLOSED)
     if status == "ANSWERED":
         outcome, by = [*rest, "", ""][:2]
-        kind = "decision" if decision else "result"
-        reason = "expired" if outcome == "expired" else kind
-        return CodelabError(Code.ALREADY_ANSWERED, reason, outcome=outcome, by=by)
+        asked_for = "decision" if decision else "result"
+        kind = "expired" if outcome == "expired" else asked_for
+        return CodelabError(Code.ALREADY_ANSWERED, kind, outcome=outcome, by=by)
     code, reason = _REFUSALS[status]
     return CodelabError(code, reason)
 

@@ -94,6 +94,14 @@ async def test_a_zombies_commit_changes_nothing(bench: Bench) -> None:
     assert await bench.slots() == {}
 
 
+async def test_an_owner_that_claimed_again_is_fenced_by_itself(bench: Bench) -> None:
+    claim = await bench.claimed()
+    await bench.one.claim(SID)
+
+    with pytest.raises(FencedError):
+        await bench.commit(commit_of(claim, events=EVENTS))
+
+
 async def test_an_expired_lease_still_commits_while_nobody_took_it(bench: Bench) -> None:
     claim = await bench.claimed()
     await bench.lease_is_over(60_000)
@@ -142,7 +150,7 @@ async def test_other_processes_hear_what_was_committed(bench: Bench) -> None:
         await heard.subscribe(bench.key("ch"))
         await heard.get_message(timeout=2)
 
-        await bench.commit(commit_of(claim, events=EVENTS))
+        await bench.commit(commit_of(claim, events=EVENTS, records=[b"secret"]))
 
         message = await heard.get_message(timeout=2)
     assert message is not None

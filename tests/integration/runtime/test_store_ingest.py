@@ -131,6 +131,7 @@ async def test_a_dead_owners_session_is_left_to_the_scan_by_who_wants_nothing(
     entry = await bench.put("a")
 
     assert entry == Ingested(1)
+    assert await bench.queues() == ([], [SID])
     assert (await bench.one.due(0, 10)).session_ids == (SID,)
 
 

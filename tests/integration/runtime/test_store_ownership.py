@@ -146,6 +146,7 @@ async def test_a_lease_that_is_over_but_not_taken_is_renewed(bench: Bench) -> No
     await bench.lease_is_over(60_000)
 
     assert await bench.one.renew(0, {SID: claim.fence}) == {SID: 0}
+    assert (await bench.two.due(0, 10)).session_ids == ()
     assert await bench.two.claim(SID) is None
 
 
