@@ -9,9 +9,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from api_documents import gateway_document, llmproxy_document, runtime_document
+from json_schemas import asyncapi, chunks_schema, frames_schema
+
 ROOT = Path(__file__).resolve().parent.parent
 
-GENERATED: dict[str, Callable[[], str]] = {}
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/api/gateway.openapi.json": gateway_document,
+    "docs/api/runtime.openapi.json": runtime_document,
+    "docs/api/llmproxy.openapi.json": llmproxy_document,
+    "docs/api/gateway.asyncapi.json": asyncapi,
+    "docs/api/frames.schema.json": frames_schema,
+    "docs/api/inference.schema.json": chunks_schema,
+}
 """Text of each generated file, by its path below the root."""
 
 
