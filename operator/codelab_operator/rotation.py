@@ -94,10 +94,9 @@ def _next(
 ) -> RotationStep:
     """The step after Adding or Promoted."""
     waited = now - present.since
-    if present.phase == "Adding" and len(tokens) == 1:
-        return _with(replace(present, since=now), [*tokens, fresh])
-    if waited < 0:
-        return _with(replace(present, since=now), tokens)
+    lines = [*tokens, fresh] if present.phase == "Adding" and len(tokens) == 1 else [*tokens]
+    if waited < 0 or len(lines) > len(tokens):
+        return _with(replace(present, since=now), lines)
     if waited < PAUSE_S:
         return RotationStep(present, wait_s=PAUSE_S - waited)
     if present.phase == "Adding":
