@@ -42,8 +42,8 @@ def component_entries(states: Mapping[str, Workload]) -> list[dict[str, Any]]:
 
 
 def _deployment(name: str, state: Workload) -> Verdict:
-    status = "True" if state.progress == "Available" else "False"
-    return Verdict(CONDITIONS[name], status, state.progress, _words(state))
+    is_ready = state.progress == "Available"
+    return Verdict(CONDITIONS[name], "True" if is_ready else "False", state.progress, _words(state))
 
 
 def _managed_redis(state: Workload) -> Verdict:

@@ -71,17 +71,22 @@ def _blocked(findings: Findings) -> Verdict | None:
 def _ready(view: View) -> Verdict:
     """`Ready` where nobody stands in the way."""
     failing = [part for part in view.parts if not part.holds]
-    words = " ".join(f"{part.type}: {part.reason}." for part in failing)
+    if reason := _unready(view, failing):
+        words = " ".join(f"{part.type}: {part.reason}." for part in failing)
+        return Verdict("Ready", "False", reason, "" if reason == "Paused" else words)
+    return Verdict("Ready", "True", "Available")
+
+
+def _unready(view: View, failing: Sequence[Verdict]) -> str:
+    """Why the agent is not ready; empty when it is."""
     is_behind = _is_behind(view.findings)
     if is_behind and view.agent.spec.paused:
-        return Verdict("Ready", "False", "Paused")
+        return "Paused"
     if is_behind or any(state.progress in ROLLING for state in view.states.values()):
-        return Verdict("Ready", "False", "RollingOut", words)
+        return "RollingOut"
     if any(part.type == CONDITIONS["redis"] for part in failing):
-        return Verdict("Ready", "False", "RedisUnavailable", words)
-    if failing:
-        return Verdict("Ready", "False", "ComponentNotReady", words)
-    return Verdict("Ready", "True", "Available")
+        return "RedisUnavailable"
+    return "ComponentNotReady" if failing else ""
 
 
 def _is_behind(findings: Findings) -> bool:
@@ -121,22 +126,25 @@ def _work(view: View, ready: Verdict) -> Verdict | None:
 
 def _busy_with(view: View, ready: Verdict) -> str:
     """The reason of `Reconciling`; empty when nothing is under way."""
-    findings = view.findings
-    if any(one.reason == "Retrying" for one in findings.failures):
+    if any(one.reason == "Retrying" for one in view.findings.failures):
         return "Retrying"
     if ready.reason == "Paused":
         return ""
     if not ready.holds and not view.previous.get("version"):
         return "Creating"
-    if findings.wave.held:
-        return WAITING[findings.wave.waiting_for]
-    return _changing(view, ready)
+    return _changing(view, ready) or _rotating(view)
 
 
 def _changing(view: View, ready: Verdict) -> str:
-    """A roll, or else a token that is being replaced."""
-    if ready.reason == "RollingOut":
-        return "RollingOut"
+    """A roll, and what it waits for."""
+    wave = view.findings.wave
+    if wave.held:
+        return WAITING[wave.waiting_for]
+    return ready.reason if ready.reason == "RollingOut" else ""
+
+
+def _rotating(view: View) -> str:
+    """A token that is being replaced; one that is not ours is its owner's affair."""
     rotation = view.findings.rotation
     last = view.previous.get("internalAuth") or {}
     phase = rotation.phase if rotation else last.get("phase", "Stable")

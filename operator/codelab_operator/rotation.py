@@ -46,6 +46,11 @@ class RotationStep:
     """Look again after this many seconds; None: nothing is under way."""
 
 
+def first_rotation(agent: Agent, now: int) -> dict[str, str]:
+    """The annotation of a Secret that is about to be made: its token is the one wanted."""
+    return {ROTATION_ANNOTATION: Rotation(agent.spec.internal_auth.rotation, since=now).render()}
+
+
 def read_rotation(annotations: Mapping[str, str]) -> Rotation:
     """State from the annotations of the Secret; without or with a damaged one, Stable for ""."""
     try:
