@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-import uvicorn
 
 from codelab_core.middleware import Receive, Scope, Send
-from codelab_core.server import Server, bind, cancelled_at_end
+from codelab_core.server import bind, cancelled_at_end
+from fakes.quick_server import quickly_served
 
 EPOCH = "9f0c1d2e3a4b5c6d"
 HANG = None
@@ -195,24 +195,5 @@ async def fake_runtime(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[
     fake = FakeRuntime()
     listener = bind(host, port)
     fake.url = f"http://{host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(fake, lifespan="off", log_config=None, access_log=False)
-    server = Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listener])
-    try:
+    async with quickly_served(fake, listener):
         yield fake
-    finally:
-        await _kill(server)
-
-
-async def _kill(server: Server) -> None:
-    """End at once; a server that ends in peace takes some tenths of a second."""
-    for one in server.servers:
-        one.close()
-    for connection in list(server.server_state.connections):
-        transport: Any = connection.transport
-        transport.abort()
-    for task in list(server.server_state.tasks):
-        task.cancel()
-    await asyncio.sleep(0)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from random import Random
 from typing import Any, Final, Self
 
@@ -141,7 +142,7 @@ class RuntimeClient:
                 self._http.request(
                     request.method,
                     URL(address + request.path, encoded=True),
-                    data=request.body,
+                    data=request.body and BytesIO(request.body),  # aiohttp takes it apart
                     headers=request.headers,
                 ) as response,
             ):

@@ -22,7 +22,6 @@ from fakes.fake_runtime import (
     Stream,
     control,
     event,
-    fake_runtime,
     level,
 )
 
@@ -57,12 +56,6 @@ class Follower:
 
     async def room(self) -> None:
         """There is always room."""
-
-
-@pytest.fixture
-async def runtime() -> AsyncIterator[FakeRuntime]:
-    async with fake_runtime() as fake:
-        yield fake
 
 
 @pytest.fixture

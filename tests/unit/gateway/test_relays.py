@@ -15,7 +15,7 @@ from codelab_gateway.metrics import Metrics
 from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
 from fakes.clock import HandClock
-from fakes.fake_runtime import EPOCH, FakeRuntime, Reply, Stream, event, fake_runtime
+from fakes.fake_runtime import EPOCH, FakeRuntime, Reply, Stream, event
 
 
 class Follower:
@@ -40,12 +40,6 @@ class Follower:
 
     async def room(self) -> None:
         """There is always room."""
-
-
-@pytest.fixture
-async def runtime() -> AsyncIterator[FakeRuntime]:
-    async with fake_runtime() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -33,12 +33,6 @@ async def client_of(*urls: str, timeouts: Timeouts = PATIENT) -> AsyncIterator[R
 
 
 @pytest.fixture
-async def runtime() -> AsyncIterator[FakeRuntime]:
-    async with fake_runtime() as fake:
-        yield fake
-
-
-@pytest.fixture
 async def other() -> AsyncIterator[FakeRuntime]:
     async with fake_runtime("127.0.0.2") as fake:
         yield fake
@@ -265,3 +259,14 @@ async def test_a_cancelled_call_leaves_nothing_behind(runtime: FakeRuntime) -> N
         with anyio.move_on_after(0.05):
             await client.command("/message", "s", "alice", {})
         assert len(asyncio.all_tasks()) <= before + 1  # the server's task of that request
+
+
+async def test_a_body_larger_than_a_mebibyte_arrives_whole_at_the_second_try(
+    runtime: FakeRuntime,
+) -> None:
+    runtime.replies["/message"] = [Reply(500, {}), Reply(200, {})]
+    body = {"message": "x" * 1_100_000}
+    async with client_of(runtime.url) as client:
+        await client.command("/message", "s", "alice", body)
+
+    assert [asked.body for asked in runtime.asked] == [body, body]
