@@ -6,6 +6,8 @@ The time is the monotonic clock in microseconds, which all processes of a machin
 import asyncio
 import time
 
+from uvicorn.loops.auto import auto_loop_factory
+
 from codelab_llmproxy.__main__ import main
 from codelab_llmproxy.scripted.wire import AnswerWriter
 
@@ -24,4 +26,4 @@ def write_times() -> None:
 
 if __name__ == "__main__":
     write_times()
-    asyncio.run(main())
+    asyncio.run(main(), loop_factory=auto_loop_factory())

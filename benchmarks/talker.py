@@ -1,6 +1,7 @@
 """A lean client: one WebSocket of version 1 that checks every token it gets and its time."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Seen:
     gaps: int = 0
     doubles: int = 0
     errors: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    """How often which error came."""
     late_ms: list[float] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     """Time from sending a message to the first token of its answer."""
@@ -69,6 +72,7 @@ class Talker:
                     word = self._words(frame["token"], word)
                 case "error":
                     self._seen.errors += 1
+                    self._seen.codes[f"{frame['code']}/{frame.get('class', '')}"] += 1
                     if "seq" not in frame:
                         return
                 case "turn_completed":

@@ -134,6 +134,8 @@ def figures(
     took, used = run
     tokens = max(seen.tokens, 1)
     lost = load.sessions * load.tokens - seen.tokens
+    if seen.codes:
+        print(dict(seen.codes))
     row: dict[str, str | int | float] = {
         "system": name,
         "sessions": load.sessions,
@@ -193,8 +195,8 @@ async def _listen(port: int, load: Load, seen: Seen) -> None:
 
 async def compared(chosen: argparse.Namespace, report: Report) -> None:
     """All systems at all sizes, each beside the bare server."""
-    for name in chosen.systems.split(","):
-        async with SYSTEMS[name]() as system:
+    for kind in chosen.systems.split(","):
+        async with SYSTEMS[kind]() as system:
             for sessions in chosen.sessions:
                 load = Load(sessions, chosen.pace, chosen.seconds)
                 plain = await bare(load)
