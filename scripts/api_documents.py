@@ -92,7 +92,7 @@ async def _gateway() -> dict[str, Any]:
         methods = document["paths"].get(path) or document["paths"][ANY_VIEW]
         document["paths"][path] = {
             method: _outside(behind["paths"][inner][method], tag["tags"])
-            for method, tag in methods.items()
+            for method, tag in sorted(methods.items())
         }
     del document["paths"][ANY_VIEW]
     document["paths"] = {path: document["paths"][path] for path in sorted(offered - {ANY_VIEW})}
@@ -147,6 +147,7 @@ def _document(app: FastAPI, scheme: str) -> dict[str, Any]:
             _add_raw(document, route)
     document["components"]["securitySchemes"] = {"key": _SCHEMES[scheme]}
     for path, operations in document["paths"].items():
+        document["paths"][path] = dict(sorted(operations.items()))  # sets have no order
         for operation in operations.values():
             operation["security"] = [] if "health" in path else [{"key": []}]
             _as_problem(operation)
