@@ -17,8 +17,8 @@ GOLDEN = f"tests/unit/operator/golden/{RELEASE}"
 OFFERING = Offering(service_monitors=True, http_routes=True, operator_namespace="operators")
 
 
-class Dumper(yaml.SafeDumper):
-    """Writes a value that occurs twice twice."""
+class PlainDumper(yaml.SafeDumper):
+    """Writes equal parts out instead of naming them: these files are read by people."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         """Never an alias."""
@@ -40,4 +40,4 @@ def golden(sample: Path) -> str:
     namespace = metadata.get("namespace", "default")
     agent = Agent(namespace, metadata["name"], "uid-of-sample", 1, spec)
     children = [child.manifest for child in desired(agent, OFFERING)]
-    return yaml.dump_all(children, Dumper=Dumper, sort_keys=True, width=100)
+    return yaml.dump_all(children, Dumper=PlainDumper, sort_keys=True, width=100)
