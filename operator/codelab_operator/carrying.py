@@ -1,12 +1,12 @@
 """Carry out the steps of a plan: what can go at once goes at once, and failures are kept."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
-from codelab_operator.api_errors import ApiError
+from codelab_operator.api_errors import ApiError, FencedError
 from codelab_operator.api_group import HANDOVER_MANAGER
 from codelab_operator.children import Agent, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
@@ -14,6 +14,7 @@ from codelab_operator.findings import Failure
 from codelab_operator.plan import Apply, Steps
 
 Reason = Literal["ChildConflict", "ChildRejected", "Forbidden", "Retrying"]
+Write = Coroutine[Any, Any, None]
 
 
 class LeavingError(Exception):
@@ -28,11 +29,11 @@ class Report:
     retry_after_s: float = 0.0
     is_kind_missing: bool = False
     """A kind is not served any more: look again which ones are."""
+    end: LeavingError | FencedError | None = None
+    """Why the pass goes no further."""
 
     def add(self, key: ObjectKey, error: ApiError) -> None:
-        """Note a failure. Raises `LeavingError` when the namespace goes."""
-        if error.is_namespace_going:
-            raise LeavingError
+        """Note a failure."""
         self.retry_after_s = max(self.retry_after_s, error.retry_after_s or 0.0)
         self.is_kind_missing |= error.status == HTTPStatus.NOT_FOUND
         self.failures.append(Failure(key, reason_of(error), error.message or str(error)))
@@ -59,32 +60,32 @@ async def carry_out(cluster: Cluster, agent: Agent, steps: Steps, report: Report
     Raises `FencedError` and `LeavingError`; everything else goes into the report.
     """
     await _all(report, [(c.key, _create(cluster, agent, c.manifest)) for c in steps.create])
-    await _all(
-        report,
-        [(step.child.key, _apply(cluster, step)) for step in steps.apply]
-        + [(child.key, cluster.merge(child.key, child.manifest)) for child in steps.patch],
-    )
+    applies = [(step.child.key, _apply(cluster, step)) for step in steps.apply]
+    merges = [(child.key, cluster.merge(child.key, child.manifest)) for child in steps.patch]
+    await _all(report, [*applies, *merges])
     await _all(report, [(key, cluster.delete(key)) for key in steps.prune])
 
 
-async def _all(report: Report, writes: list[tuple[ObjectKey, Awaitable[None]]]) -> None:
-    """Do writes side by side."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for key, write in writes:
-                group.create_task(_kept(report, key, write))
-    except* LeavingError as leaving:
-        raise LeavingError from leaving
-    except* Exception as others:  # only the first one: a fence or a bug meets all of them
-        raise others.exceptions[0] from None
+async def _all(report: Report, writes: Sequence[tuple[ObjectKey, Write]]) -> None:
+    """Do writes side by side; what ends the pass ends it when all are done."""
+    async with asyncio.TaskGroup() as group:
+        for key, write in writes:
+            group.create_task(_kept(report, key, write))
+    if report.end is not None:
+        raise report.end
 
 
-async def _kept(report: Report, key: ObjectKey, write: Awaitable[None]) -> None:
+async def _kept(report: Report, key: ObjectKey, write: Write) -> None:
     """One write; a refusal goes into the report."""
     try:
         await write
     except ApiError as error:
-        report.add(key, error)
+        if error.is_namespace_going:
+            report.end = LeavingError()
+        else:
+            report.add(key, error)
+    except FencedError as error:
+        report.end = error
 
 
 async def _apply(cluster: Cluster, step: Apply) -> None:

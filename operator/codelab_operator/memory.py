@@ -1,4 +1,4 @@
-"""What the operator remembers of an agent between two passes; nothing of it has to survive. Pure."""
+"""What is remembered of an agent between two passes; nothing of it has to survive. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,7 +24,7 @@ class AgentMemory:
     seen_at: float = 0.0
     """When this generation was first seen."""
     is_ready: bool = False
-    drift: Drift = Drift()
+    drift: Drift = field(default_factory=Drift)
     secrets_at: float = float("-inf")
     status_at: float = float("-inf")
     """When the status was last written."""

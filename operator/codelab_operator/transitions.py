@@ -6,7 +6,14 @@ from typing import Any, Final
 from codelab_operator.events import Note
 
 WARNINGS: Final = frozenset(
-    {"ChildRejected", "ChildConflict", "UnsupportedVersion", "InvalidSpec", "DriftFight", "Forbidden"}
+    {
+        "ChildRejected",
+        "ChildConflict",
+        "UnsupportedVersion",
+        "InvalidSpec",
+        "DriftFight",
+        "Forbidden",
+    }
 )
 
 Status = Mapping[str, Any]
@@ -21,12 +28,15 @@ def notes(before: Status, after: Status) -> Iterator[Note]:
         elif was.get("status") == "True":
             yield Note("Warning", "NotReady", str(is_now.get("message") or is_now.get("reason")))
     work = _condition(after, "Reconciling").get("reason")
-    if work != _condition(before, "Reconciling").get("reason") and work in {"Creating", "RollingOut"}:
+    if work != _condition(before, "Reconciling").get("reason") and work in {
+        "Creating",
+        "RollingOut",
+    }:
         yield Note("Normal", "Created" if work == "Creating" else work, "children are written")
     stalled = _condition(after, "Stalled")
-    if stalled.get("reason") != _condition(before, "Stalled").get("reason"):
-        if (reason := stalled.get("reason")) in WARNINGS:
-            yield Note("Warning", str(reason), str(stalled.get("message", "")))
+    reason = stalled.get("reason")
+    if reason in WARNINGS and reason != _condition(before, "Stalled").get("reason"):
+        yield Note("Warning", str(reason), str(stalled.get("message", "")))
     phase = (after.get("internalAuth") or {}).get("phase")
     if phase == "Stable" and (before.get("internalAuth") or {}).get("phase") == "Promoted":
         yield Note("Normal", "TokenRotated", "the token between the services was replaced")
