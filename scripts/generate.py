@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from api_documents import gateway_document, llmproxy_document, runtime_document
 from codelab_operator.crd import crd
+from json_schemas import asyncapi, chunks_schema, frames_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +34,12 @@ def as_yaml(value: dict[str, Any]) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/codelab-agent/crds/codelabagents.yaml": lambda: as_yaml(crd()),
+    "docs/api/gateway.openapi.json": gateway_document,
+    "docs/api/runtime.openapi.json": runtime_document,
+    "docs/api/llmproxy.openapi.json": llmproxy_document,
+    "docs/api/gateway.asyncapi.json": asyncapi,
+    "docs/api/frames.schema.json": frames_schema,
+    "docs/api/inference.schema.json": chunks_schema,
 }
 """Text of each generated file, by its path below the root."""
 
