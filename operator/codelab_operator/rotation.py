@@ -46,6 +46,11 @@ class RotationStep:
     """Look again after this many seconds; None: nothing is under way."""
 
 
+def first_rotation(agent: Agent, now: int) -> dict[str, str]:
+    """The annotation of a Secret that is about to be made: its token is the one wanted."""
+    return {ROTATION_ANNOTATION: Rotation(agent.spec.internal_auth.rotation, since=now).render()}
+
+
 def read_rotation(annotations: Mapping[str, str]) -> Rotation:
     """State from the annotations of the Secret; without or with a damaged one, Stable for ""."""
     try:
@@ -94,10 +99,9 @@ def _next(
 ) -> RotationStep:
     """The step after Adding or Promoted."""
     waited = now - present.since
-    if present.phase == "Adding" and len(tokens) == 1:
-        return _with(replace(present, since=now), [*tokens, fresh])
-    if waited < 0:
-        return _with(replace(present, since=now), tokens)
+    lines = [*tokens, fresh] if present.phase == "Adding" and len(tokens) == 1 else [*tokens]
+    if waited < 0 or len(lines) > len(tokens):
+        return _with(replace(present, since=now), lines)
     if waited < PAUSE_S:
         return RotationStep(present, wait_s=PAUSE_S - waited)
     if present.phase == "Adding":
