@@ -114,4 +114,5 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
     def http_response(self, _: object, response: Any) -> Any:
         return response
 
-    https_response = http_response
+    def https_response(self, _: object, response: Any) -> Any:
+        return response

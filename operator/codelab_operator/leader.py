@@ -58,6 +58,11 @@ class Election:
         """Holder of the Lease while this process leads."""
         return self._candidate.identity
 
+    @property
+    def has_looked(self) -> bool:
+        """The Lease was read at least once."""
+        return self._candidate.seen is not None
+
     def may_write(self) -> bool:
         """The fence: whether a write may start now."""
         return self._candidate.may_write(self._clock.monotonic())

@@ -1,6 +1,7 @@
 """The cluster as the operator meets it: fenced and limited writes, indexes fed by the streams."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -46,6 +47,7 @@ class LiveCluster:
         self._metrics = metrics
         self._limit = WriteLimit()
         self._under_way = 0
+        self._is_closed = False
         self._room = asyncio.Condition()
         self.observations = Observations()
         self.awaited: dict[ObjectKey, tuple[int, float]] = {}
@@ -55,6 +57,14 @@ class LiveCluster:
     def observe(self, key: AgentKey) -> Observation:
         """The agent and its children; no request."""
         return self.observations.observe(key)
+
+    async def close(self, span_s: float) -> None:
+        """Start no more writes; wait for those under way, so long at most."""
+        self._is_closed = True
+        async with self._room:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(span_s):
+                    await self._room.wait_for(lambda: self._under_way == 0)
 
     def saw(self, seen: Sighting) -> bool:
         """A stream showed an object; whether that was news."""
@@ -126,7 +136,7 @@ class LiveCluster:
             self._under_way += 1
         started = self._clock.monotonic()
         try:
-            if not self._may_write():
+            if self._is_closed or not self._may_write():
                 raise FencedError
             yield
             self._limit.succeeded(self._clock.monotonic() - started, self._clock.monotonic())
@@ -138,4 +148,4 @@ class LiveCluster:
             self._under_way -= 1
             self._metrics.write_limit.set(self._limit.allowed)
             async with self._room:
-                self._room.notify()
+                self._room.notify(2)  # the limit may have grown by one

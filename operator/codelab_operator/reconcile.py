@@ -1,9 +1,8 @@
 """One pass over one agent: read, plan, write, report. Every decision is made elsewhere."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from codelab_core.clock import Clock, rfc3339
 from codelab_operator.api_errors import ApiError, FencedError
@@ -15,19 +14,17 @@ from codelab_operator.conditions import conditions, refused
 from codelab_operator.events import Note
 from codelab_operator.findings import Findings, Health
 from codelab_operator.keeping import Keeper
-from codelab_operator.manifests import desired
 from codelab_operator.memory import QUIET_TRIES, REJECTED_S, SECRETS_S, AgentMemory
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError, parse
 from codelab_operator.plan import Steps, plan
+from codelab_operator.rendered import Rendered
 from codelab_operator.rollout import Wave, first_unsettled_wave
 from codelab_operator.rotation import Rotation, is_rotation_due
 from codelab_operator.transitions import is_ready, notes, readiness
 from codelab_operator.workqueue import Outcome
 
-RENDERED: Final = 64
-"""Agents whose children are kept rendered: rendering costs more than the rest of a pass."""
 STATUS_S: Final = 1.0
 LOOK_AGAIN_S: Final = 60.0
 """Conflicts and missing rights go away by somebody else's doing, which no stream shows."""
@@ -90,7 +87,7 @@ class Reconciler:
         self._metrics = metrics
         self._keeper = Keeper(cluster, new_token, lambda: clock.wall_ms() // 1000)
         self._memories: dict[AgentKey, AgentMemory] = {}
-        self._rendered: OrderedDict[tuple[Any, ...], tuple[Child, ...]] = OrderedDict()
+        self._rendered = Rendered()
 
     async def __call__(self, key: AgentKey) -> Outcome:
         """One pass; what goes wrong around it makes another one."""
@@ -103,6 +100,11 @@ class Reconciler:
             return Outcome(is_failure=True)
         except ApiError as error:  # of the status: children have reports of their own
             return Outcome(is_failure=True, at_least_s=error.retry_after_s or 0.0)
+
+    def census(self) -> dict[str, int]:
+        """How many agents are ready, and how many are not."""
+        ready = sum(memory.is_ready for memory in self._memories.values())
+        return {"true": ready, "false": len(self._memories) - ready}
 
     async def _begin(self, key: AgentKey, observed: Observation) -> Outcome:
         """An agent that goes is left alone: its children go with it."""
@@ -141,7 +143,7 @@ class Reconciler:
         self, agent: Agent, memory: AgentMemory, resource: Manifest, observed: Observation
     ) -> Pass:
         """What to do now."""
-        children = self._children(agent)
+        children = self._rendered.children(agent, self._around.offering())
         now = self._clock.monotonic()
         steps = plan(children, observed.children, agent).without(memory.barred(now))
         if now - memory.secrets_at < SECRETS_S:
@@ -221,19 +223,6 @@ class Reconciler:
         memory.status_at = self._clock.monotonic()
         for note in notes(before, status):
             self._around.tell(resource, note)
-
-    def _children(self, agent: Agent) -> tuple[Child, ...]:
-        """The wanted children, rendered once for each generation."""
-        offering = self._around.offering()
-        key = (agent.uid, agent.generation, offering)
-        if (known := self._rendered.get(key)) is not None:
-            self._rendered.move_to_end(key)
-            return known
-        children = desired(agent, offering)
-        self._rendered[key] = children
-        if len(self._rendered) > RENDERED:
-            self._rendered.popitem(last=False)
-        return children
 
     def _count_repairs(self, steps: Steps, new_fights: int) -> None:
         """Counters of drift."""
