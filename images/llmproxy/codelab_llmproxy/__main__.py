@@ -1,16 +1,21 @@
-"""`python -m codelab_llmproxy`: one proxy process, configured by the environment."""
+"""`codelab-llmproxy`: one proxy process, or a check of its configuration file."""
 
 import asyncio
 import sys
+from pathlib import Path
 
 from codelab_core.observability import configure_logging
 from codelab_core.server import run
 from codelab_core.settings import LLMProxySettings, SettingsError
 from codelab_llmproxy.app import llmproxy
+from codelab_llmproxy.config_file import ConfigFileError, load_config
+from codelab_llmproxy.offer import SecretsError
 from codelab_llmproxy.scripted.scenario import ScenarioError
 
+USAGE = "usage: codelab-llmproxy [serve | check CONFIG]"
 
-async def main() -> None:
+
+async def serve() -> None:
     """Serve until SIGTERM."""
     settings = LLMProxySettings.load()
     configure_logging(settings.log_level)
@@ -18,8 +23,19 @@ async def main() -> None:
         await run(running, settings)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run what the command line says; exit 1 with every problem of the configuration."""
     try:
-        asyncio.run(main())
-    except (SettingsError, ScenarioError) as error:
+        match sys.argv[1:]:
+            case [] | ["serve"]:
+                asyncio.run(serve())
+            case ["check", config]:
+                load_config(Path(config))
+            case _:
+                sys.exit(USAGE)
+    except (SettingsError, ScenarioError, ConfigFileError, SecretsError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
