@@ -1,11 +1,8 @@
 """`python -m codelab_llmproxy`: one proxy process, configured by the environment."""
 
-import asyncio
-import sys
-
 from codelab_core.observability import configure_logging
-from codelab_core.server import run
-from codelab_core.settings import LLMProxySettings, SettingsError
+from codelab_core.server import run, run_main
+from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy.app import llmproxy
 from codelab_llmproxy.scripted.scenario import ScenarioError
 
@@ -19,7 +16,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except (SettingsError, ScenarioError) as error:
-        sys.exit(str(error))
+    run_main(main, ScenarioError)
