@@ -1,6 +1,6 @@
 """How often a hunk lands in the wrong copy of a repeated block.
 
-    python benchmarks/patch_placement.py [--cases 3000] [--git-cases 300] [--json FILE] [--plot FILE]
+    python benchmarks/patch_placement.py [--cases 3000] [--git-cases 300] [--json FILE]
 
 The engine places a patch or refuses it. A refused one is tried once more with chosen lines, and
 where context tells copies apart, once more with three more lines of it. Plain `git apply` gets

@@ -5,7 +5,6 @@ The time is the monotonic clock in microseconds, which all processes of a machin
 
 import time
 
-from codelab_core.server import run_main
 from codelab_llmproxy.__main__ import main
 from codelab_llmproxy.scripted.wire import AnswerWriter
 
@@ -24,4 +23,4 @@ def write_times() -> None:
 
 if __name__ == "__main__":
     write_times()
-    run_main(main)
+    main()

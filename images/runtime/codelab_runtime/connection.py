@@ -51,9 +51,10 @@ class Call:
     args: Sequence[str | bytes | int | float]
 
 
-def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S) -> Redis:
+def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: Any) -> Redis:
     """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself.
 
+    `options` say who we are to the server: see `store_login`.
     With all of its sockets in use a command waits for one, at most 2 s: the library's own pool
     would refuse it, and a burst of new sessions with it.
     """
@@ -67,6 +68,7 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S) -> Redis:
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=timeout_s,
         **over_network,
+        **options,
     )
     return Redis.from_pool(pool)
 
