@@ -145,5 +145,5 @@ async def cluster(
         for _ in range(count):
             await made.start()
         yield made
-        for node in made.nodes:
-            await node.drain()
+        for node in made.nodes:  # nobody is left who would care for a goodbye
+            await node.kill()

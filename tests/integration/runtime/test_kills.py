@@ -5,14 +5,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
 
 from harness.agent import Agent
 from harness.robot import Robot, Seen
-from harness.runtimes import Cluster, cluster, proxy_server
+from harness.runtimes import Cluster, cluster
 
 LANES = 4
 TASK = (
@@ -25,13 +24,6 @@ TASK = (
 )
 LASTS_S = 1.0
 """About how long the task takes where nothing happens."""
-
-
-@pytest.fixture
-async def proxy_url() -> AsyncIterator[str]:
-    """The proxy that all runtimes share."""
-    async with proxy_server() as url:
-        yield url
 
 
 async def strike(runtimes: Cluster, agent: Agent, random: Random) -> str:
