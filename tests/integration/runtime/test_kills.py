@@ -19,7 +19,7 @@ TASK = (
     ' then call read_file with {"path": "a.txt"}'
     " then write 30 tokens at 200 per second"
     ' then call write_file with {"path": "new.txt", "content": "new"}'
-    ' and call prompt_user with {"message": "Go on?", "actions": ["yes", "no"]}'
+    ' and prompt_user with {"message": "Go on?", "actions": ["yes", "no"]}'
     " then write 30 tokens at 200 per second"
 )
 LASTS_S = 1.0
@@ -49,6 +49,9 @@ async def lane(store_url: str, proxy_url: str, seed: int, rounds: int) -> list[t
     async with cluster(store_url, proxy_url) as runtimes:
         calm = Robot.of(runtimes, random)
         await calm.converse(TASK)
+        assert [name for _, name, _ in calm.seen().calls] == [
+            *("read_file", "write_file", "prompt_user")
+        ]
         for _ in range(rounds):
             robot = Robot.of(runtimes, random)
             async with asyncio.TaskGroup() as tasks:

@@ -119,10 +119,14 @@ async def test_readers_on_both_runtimes_see_tokens_as_they_come(pair: Cluster) -
     agent = Agent(pair)
     await agent.attach()
 
-    async with agent.stream(node=0) as one, agent.stream(node=1) as two:
-        reading = [asyncio.create_task(s.until("turn_completed")) for s in (one, two)]
+    async with (
+        agent.stream(node=0) as one,
+        agent.stream(node=1) as two,
+        asyncio.TaskGroup() as tasks,
+    ):
+        reading = [tasks.create_task(s.until("turn_completed")) for s in (one, two)]
         await agent.say(TOKENS)
-        first, second = await asyncio.gather(*reading)
+    first, second = (task.result() for task in reading)
 
     assert first == second
     assert len([e for e in first if e["type"] == "assistant_message"]) > 10
@@ -164,12 +168,11 @@ async def test_a_session_deleted_mid_turn_ends_it(agent: Agent) -> None:
 async def test_a_drained_runtime_sends_its_readers_elsewhere(agent: Agent) -> None:
     victim = agent.cluster.nodes[0]
     await agent.say(TOKENS)
-    async with agent.stream(node=0) as stream:
+    async with agent.stream(node=0) as stream, asyncio.TaskGroup() as tasks:
         events = await stream.until("assistant_message")
-        draining = asyncio.create_task(agent.cluster.drain(victim))
+        tasks.create_task(agent.cluster.drain(victim))
         events += await stream.rest()
         position = stream.position
-    await draining
 
     async with agent.stream(last_event_id=position) as stream:
         events += await stream.until("turn_completed")
