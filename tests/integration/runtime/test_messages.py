@@ -1,12 +1,19 @@
 """Messages: accepted once, one turn each, in the order and manner that the person wants."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from codelab_core.sse import SseParser
-from harness.agent import Agent, kinds, text_of
+from harness.agent import Agent, Event, kinds, text_of
 from harness.runtimes import Cluster, cluster
+
+
+def says(text: str, event: Event) -> bool:
+    """Whether an event shows that text."""
+    return event.get("content") == text
+
 
 SLOW = "write 60 tokens at 100 per second"
 
@@ -94,8 +101,11 @@ async def test_the_model_sees_the_conversation_so_far(agent: Agent) -> None:
 async def test_a_stream_of_a_message_is_its_turn(agent: Agent) -> None:
     """R-05: what happened before and what comes after is not in it."""
     await agent.turn("echo before")
-    body = {"session_id": agent.session_id, "cid": "k-1"}
-    body |= {"message": {"type": "user_message", "content": "echo now"}}
+    body = {
+        "session_id": agent.session_id,
+        "cid": "k-1",
+        "message": {"type": "user_message", "content": "echo now"},
+    }
     url = f"{agent.cluster.urls[0]}/agent/message/stream"
 
     texts = []
@@ -178,7 +188,7 @@ async def test_no_more_messages_wait_than_the_setting_allows(
         await agent.until("turn_started")
         for n in range(2):
             await agent.say(f"echo {n}")
-            await agent.until(lambda e, n=n: e.get("content") == f"echo {n}")
+            await agent.until(partial(says, f"echo {n}"))
 
         status, body = await agent.post(
             "message", message={"type": "user_message", "content": "one too many"}

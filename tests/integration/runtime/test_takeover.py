@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,11 @@ from harness.runtimes import SHORT_LEASE_MS, Cluster, cluster
 COUNT = 60
 TASK = f"write {COUNT} tokens at 100 per second"
 TEXT = " ".join(f"t{n:05d}" for n in range(1, COUNT + 1))
+
+
+def is_after(seq: int, event: Event) -> bool:
+    """Whether an event came later than that one."""
+    return bool(event["seq"] > seq)
 
 
 async def begun(agent: Agent, text: str = TASK, sign: str = "assistant_message") -> list[Event]:
@@ -140,6 +146,6 @@ async def test_a_turn_survives_owner_after_owner(agent: Agent, kills: int) -> No
         seen = len(await agent.until("assistant_message"))
         await agent.cluster.kill(await agent.cluster.driving())
         await agent.cluster.start()
-        await agent.until(lambda e, seen=seen: e["seq"] > seen + 2)
+        await agent.until(partial(is_after, seen + 2))
 
     check_whole(await agent.until("turn_completed"))
