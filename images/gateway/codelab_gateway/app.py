@@ -18,7 +18,7 @@ from codelab_core.server import Running, bind, cancelled_at_end
 from codelab_core.service import Readiness, Service, build_app, load_internal_keys
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
-from codelab_gateway.authentication import Authenticator, origins_of
+from codelab_gateway.authentication import Authenticator
 from codelab_gateway.connection import Gateway, WebSocketEndpoint
 from codelab_gateway.dev_login import DevLogin
 from codelab_gateway.draining import drain
@@ -29,6 +29,7 @@ from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
 from codelab_gateway.sessions_api import SessionsApi
 from codelab_gateway.socket_protocol import AbortableProtocol
+from codelab_gateway.trust import origins_of
 
 MAX_HEAD_BYTES: Final = 32_768
 MARGIN_BYTES: Final = 65_536
@@ -58,6 +59,9 @@ async def gateway(
         health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
+        for file in authenticator.trust.files:
+            tasks.create_task(file.watch())
+        tasks.create_task(endpoints.watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),
@@ -105,7 +109,7 @@ def _add_routes(app: FastAPI, shared: Gateway, authenticator: Authenticator) -> 
     endpoint = WebSocketEndpoint(shared)
     for path in ("/ws/{session_id}", "/api/v1/ws/{session_id}"):
         app.router.routes.append(WebSocketRoute(path, endpoint))
-    app.router.routes.append(WebSocketRoute("/{path:path}", _no_such_path))
+    app.router.routes.append(WebSocketRoute("/{path:path}", _NoSuchPath()))
 
 
 def _allow_origins(app: FastAPI, origins: list[str]) -> None:
@@ -120,6 +124,9 @@ def _allow_origins(app: FastAPI, origins: list[str]) -> None:
         )
 
 
-async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
-    """Any other WebSocket path."""
-    await refuse(scope, receive, send, CodelabError(Code.NOT_FOUND, "route"))
+class _NoSuchPath:
+    """Any other WebSocket path. An object: a function would be called as a route's is."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, whoever asks."""
+        await refuse(scope, receive, send, CodelabError(Code.NOT_FOUND, "route"))

@@ -6,11 +6,11 @@ from fastapi import FastAPI, Header, Response
 from starlette.routing import Route
 
 from codelab_core.middleware import Receive, Scope, Send
+from codelab_core.protocol.inference import InferenceView, ModelInfo, ProviderView
 from codelab_core.service import json_response
-from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint
 from codelab_llmproxy.inference import Inference
-from codelab_llmproxy.inferences import Inferences
+from codelab_llmproxy.inferences import Inferences, Offered
 
 
 class RawRoute(Route):
@@ -22,35 +22,35 @@ class RawRoute(Route):
         await super().handle(scope, receive, send)
 
 
-def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, catalogue: Catalogue) -> None:
+def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered) -> None:
     """Add every route of the neutral lane."""
     app.router.routes += [
         RawRoute("/llm/stream", StreamEndpoint(lane), methods=["POST"]),
         RawRoute("/llm/chat", ChatEndpoint(lane), methods=["POST"]),
     ]
 
-    @app.get("/llm/models")
+    @app.get("/llm/models", response_model=list[ModelInfo])
     async def models() -> Response:
         """Every model and alias, as a bare array."""
-        shown = [model.model_dump(mode="json") for model in catalogue.models()]
+        shown = [model.model_dump(mode="json") for model in offer.catalogue.models()]
         return json_response(shown)
 
-    @app.get("/llm/providers")
+    @app.get("/llm/providers", response_model=list[ProviderView])
     async def providers() -> Response:
         """The providers; never a key, never an address."""
         return json_response(
             [
                 {"name": provider.name, "kind": provider.kind, "models": len(provider.models())}
-                for provider in catalogue.providers
+                for provider in offer.catalogue.providers
             ]
         )
 
-    @app.get("/llm/inferences/{inference_id}")
+    @app.get("/llm/inferences/{inference_id}", response_model=InferenceView)
     async def inference(inference_id: str) -> Response:
         """Where one inference stands."""
         return json_response(view(inferences.find(inference_id)))
 
-    @app.delete("/llm/inferences/{inference_id}")
+    @app.delete("/llm/inferences/{inference_id}", status_code=204, response_model=None)
     async def cancel(
         inference_id: str, x_fence: Annotated[int | None, Header()] = None
     ) -> Response:
