@@ -15,7 +15,10 @@ from codelab_llmproxy.scripted.scenario import Scenario
 AGENT: Final = "scripted/agent"
 OK: Final = "scripted/ok"
 ECHO: Final = "echo"
+SMALL: Final = "scripted/agent-4k"
+"""The agent with a window that a short session fills."""
 CONTEXT_TOKENS: Final = 1_000_000
+SMALL_CONTEXT_TOKENS: Final = 4_096
 _TOKENS: Final = re.compile(r"scripted/tokens-(\d{1,6})(?:@(\d{1,6}(?:\.\d{1,3})?))?")
 _SCENARIO: Final = "scripted/scenario-"
 
@@ -28,11 +31,15 @@ class ScriptedModels:
 
     def ids(self) -> tuple[str, ...]:
         """The models to list; of the endless family one example."""
-        return (AGENT, OK, ECHO, "scripted/tokens-100@50", *self._scenarios)
+        return (AGENT, SMALL, OK, ECHO, "scripted/tokens-100@50", *self._scenarios)
 
     def knows(self, model: str) -> bool:
         """Whether there is such a model."""
         return model in self.ids() or _TOKENS.fullmatch(model) is not None
+
+    def context_tokens(self, model: str) -> int:
+        """How much a model can read."""
+        return SMALL_CONTEXT_TOKENS if model == SMALL else CONTEXT_TOKENS
 
     def answer(self, conversation: Conversation) -> Answer:
         """What its model says to a request.
@@ -44,7 +51,7 @@ class ScriptedModels:
     def _answer(self, conversation: Conversation) -> Answer:
         """The answer without a limit."""
         model = conversation.model
-        if model == AGENT:
+        if model in {AGENT, SMALL}:
             return agent(conversation)
         if model in self._scenarios:
             return self._scenarios[model].answer(conversation)

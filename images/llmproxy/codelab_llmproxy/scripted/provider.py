@@ -48,7 +48,7 @@ class ScriptedProvider:
                 name=name,
                 provider=self.name,
                 family="scripted",
-                context_length=CONTEXT_TOKENS,
+                context_length=self._models.context_tokens(name),
                 max_tokens=MAX_TOKENS,
             )
             for name in self._models.ids()
@@ -65,10 +65,9 @@ class ScriptedProvider:
     async def stream(self, body: bytes, attempt: int) -> AsyncGenerator[bytes]:
         """The answer to a request of the OpenAI dialect, one event at a time.
 
-        Raises `CONTEXT_TOO_LONG` above 1,000,000 tokens, and what the model raises.
+        Raises `CONTEXT_TOO_LONG` above the window of the model, and what the model raises.
         """
-        if len(body) > 4 * CONTEXT_TOKENS:
-            raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=CONTEXT_TOKENS)
+        _check_length(body, CONTEXT_TOKENS)
         if len(body) > BIG_BODY_BYTES:
             answer, writer = await asyncio.to_thread(self._think, body, attempt)
         else:
@@ -91,12 +90,19 @@ class ScriptedProvider:
     def _think(self, body: bytes, attempt: int) -> tuple[Answer, AnswerWriter]:
         """What to say, and what writes it."""
         conversation = Conversation(orjson.loads(body))
+        _check_length(body, self._models.context_tokens(conversation.model))
         return self._models.answer(conversation), AnswerWriter(conversation.model, body, attempt)
 
     def _pacer(self, answer: Answer) -> "Pacer":
         """The rhythm of an answer."""
         interval = self._time_scale / answer.pace if answer.pace else 0.0
         return Pacer(self._clock, self._sleep, interval)
+
+
+def _check_length(body: bytes, tokens: int) -> None:
+    """Raise for a request that is longer than so many tokens of four bytes."""
+    if len(body) > 4 * tokens:
+        raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=tokens)
 
 
 class Pacer:

@@ -116,7 +116,8 @@ class Turn:
     `calls` are those of the current step; `reviews` are the diffs that a person picked, by the call
     that asked, each good for one `apply_patch` without further question. `asked_tools` are those
     that the driver had when the model was asked: a successor makes the same request from them, and
-    the calls of the answer are judged by them. `None`: there was no driver.
+    the calls of the answer are judged by them. `None`: there was no driver. Each of the `squeezes`
+    halves what a request may take, after a provider called one too long.
     """
 
     number: int
@@ -140,6 +141,7 @@ class Turn:
     digests: tuple[tuple[str, int, str], ...] = ()
     patch_failures: Mapping[str, int] = field(default_factory=dict)
     bad_arguments: int = 0
+    squeezes: int = 0
     reviews: Mapping[str, str] = field(default_factory=dict)
     shown: Rope = None  # volatile
     shown_chunks: int = 0  # volatile: chunks of the inference that are shown

@@ -131,6 +131,8 @@ async def test_a_large_request_is_answered_too() -> None:
 async def test_a_request_beyond_the_window_is_refused() -> None:
     with pytest.raises(CodelabError, match="CONTEXT_TOO_LONG/context_length"):
         await events(body("x" * 4_000_001))
+    with pytest.raises(CodelabError, match="CONTEXT_TOO_LONG/context_length"):
+        await events(body("x" * 17_000, "scripted/agent-4k"))
 
 
 async def test_an_unknown_model_is_refused() -> None:
@@ -141,7 +143,7 @@ async def test_an_unknown_model_is_refused() -> None:
 def test_models_are_described() -> None:
     scripted = provider(Watch())
 
-    assert scripted.models()[2].model_dump() == {
+    assert scripted.models()[3].model_dump() == {
         "id": "echo",
         "name": "echo",
         "provider": "scripted",
