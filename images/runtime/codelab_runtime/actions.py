@@ -15,7 +15,8 @@ from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.inference_client import InferenceClient, Progress, Read
 from codelab_runtime.metrics import Metrics
 from codelab_runtime.models import Models
-from codelab_runtime.preparing import Preparation, prepared
+from codelab_runtime.placing import placed
+from codelab_runtime.preparing import Preparation
 from codelab_runtime.requests import inference_request
 from codelab_runtime.review import reviewed
 from codelab_runtime.turn.facts import (
@@ -135,8 +136,9 @@ def work_out(effect: Compute, state: SessionState, turn: Turn, call: Call, rules
             known_diffs=state.known_diffs,
             applied=state.applied,
             failures=turn.patch_failures,
+            forgiven=turn.forgiven,
         )
-        return prepared(asked)
+        return placed(asked)
     except ToolError as error:
         return error
 
