@@ -210,9 +210,9 @@ def test_three_misplaced_patches_of_a_file_ask_for_another_read(
     failures: int, forgiven: int, code: ToolCode
 ) -> None:
     """E-17."""
-    budget = {"failures": {"a": failures}, "forgiven": {"a": forgiven}}
+    question = asked({"diff": WRONG}, failures={"a": failures}, forgiven={"a": forgiven})
 
-    error = refused(asked({"diff": WRONG}, **budget))
+    error = refused(question)
 
     assert (error.code, error.details.get("failures")) == (
         code,

@@ -37,10 +37,6 @@ class ScriptedModels:
         """Whether there is such a model."""
         return model in self.ids() or _TOKENS.fullmatch(model) is not None
 
-    def context_tokens(self, model: str) -> int:
-        """How much a model can read."""
-        return SMALL_CONTEXT_TOKENS if model == SMALL else CONTEXT_TOKENS
-
     def answer(self, conversation: Conversation) -> Answer:
         """What its model says to a request.
 
@@ -61,3 +57,8 @@ class ScriptedModels:
         if model not in {OK, ECHO}:
             raise CodelabError(Code.NOT_FOUND, "unknown_model", model=model)
         return next(talk_plans.ok() if model == OK else talk_plans.echo(conversation.text))
+
+
+def context_tokens(model: str) -> int:
+    """How much a model can read."""
+    return SMALL_CONTEXT_TOKENS if model == SMALL else CONTEXT_TOKENS

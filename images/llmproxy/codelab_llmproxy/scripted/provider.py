@@ -10,10 +10,13 @@ import orjson
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import ModelInfo
+from codelab_core.llm_names import SCRIPTED
+from codelab_llmproxy.model_facts import ModelFacts
+from codelab_llmproxy.openai_dialect import OPENAI
+from codelab_llmproxy.providers import Sending
 from codelab_llmproxy.scripted.answer import Answer
 from codelab_llmproxy.scripted.conversation import Conversation
-from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels
+from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels, context_tokens
 from codelab_llmproxy.scripted.scenario import Scenario, ScenarioError
 from codelab_llmproxy.scripted.talk_plans import MAX_TOKENS
 from codelab_llmproxy.scripted.wire import AnswerWriter
@@ -29,8 +32,9 @@ Sleep = Callable[[float], Awaitable[None]]
 class ScriptedProvider:
     """Models that need no network and no key."""
 
-    name: Final = "scripted"
-    kind: Final = "scripted"
+    name: Final = SCRIPTED
+    kind: Final = SCRIPTED
+    dialect: Final = OPENAI
 
     def __init__(
         self, models: ScriptedModels, clock: Clock, *, sleep: Sleep, time_scale: float = 1.0
@@ -40,38 +44,33 @@ class ScriptedProvider:
         self._sleep = sleep
         self._time_scale = time_scale
 
-    def models(self) -> Sequence[ModelInfo]:
+    def models(self) -> Sequence[ModelFacts]:
         """The models to list."""
-        return [
-            ModelInfo(
-                id=name,
-                name=name,
-                provider=self.name,
-                family="scripted",
-                context_length=self._models.context_tokens(name),
-                max_tokens=MAX_TOKENS,
-            )
-            for name in self._models.ids()
-        ]
+        return [_facts(name, name) for name in self._models.ids()]
 
-    def knows(self, model: str) -> bool:
-        """Whether there is such a model."""
-        return self._models.knows(model)
+    def find(self, model: str) -> ModelFacts | None:
+        """A model; the endless family shares the label `scripted/tokens`."""
+        if not self._models.knows(model):
+            return None
+        return _facts(model, model if model in self._models.ids() else "scripted/tokens")
 
-    def label(self, model: str) -> str:
-        """The model, `scripted/tokens` for all of the endless family."""
-        return model if model in self._models.ids() else "scripted/tokens"
+    def redact(self, text: str) -> str:
+        """There are no keys."""
+        return text
 
-    async def stream(self, body: bytes, attempt: int) -> AsyncGenerator[bytes]:
+    async def check(self) -> None:
+        """It cannot be away."""
+
+    async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """The answer to a request of the OpenAI dialect, one event at a time.
 
         Raises `CONTEXT_TOO_LONG` above the window of the model, and what the model raises.
         """
         _check_length(body, CONTEXT_TOKENS)
         if len(body) > BIG_BODY_BYTES:
-            answer, writer = await asyncio.to_thread(self._think, body, attempt)
+            answer, writer = await asyncio.to_thread(self._think, body, sending.attempt)
         else:
-            answer, writer = self._think(body, attempt)
+            answer, writer = self._think(body, sending.attempt)
         yield writer.opening()
         pieces = 0
         for event in writer.thinking(answer):
@@ -90,7 +89,7 @@ class ScriptedProvider:
     def _think(self, body: bytes, attempt: int) -> tuple[Answer, AnswerWriter]:
         """What to say, and what writes it."""
         conversation = Conversation(orjson.loads(body))
-        _check_length(body, self._models.context_tokens(conversation.model))
+        _check_length(body, context_tokens(conversation.model))
         return self._models.answer(conversation), AnswerWriter(conversation.model, body, attempt)
 
     def _pacer(self, answer: Answer) -> "Pacer":
@@ -103,6 +102,17 @@ def _check_length(body: bytes, tokens: int) -> None:
     """Raise for a request that is longer than so many tokens of four bytes."""
     if len(body) > 4 * tokens:
         raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=tokens)
+
+
+def _facts(model: str, label: str) -> ModelFacts:
+    """What there is to know of a scripted model."""
+    return ModelFacts(
+        id=model,
+        label=label,
+        family=SCRIPTED,
+        context_window=context_tokens(model),
+        max_output=MAX_TOKENS,
+    )
 
 
 class Pacer:
