@@ -1,7 +1,8 @@
 """Children of an agent as a cluster would show them, for tests of pure decisions."""
 
-import copy
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from codelab_operator.api_spec import Spec
@@ -19,6 +20,13 @@ def agent(generation: int = 1, **spec: Any) -> Agent:
 
 def wanted(one: Agent, offering: Offering = OFFERING) -> dict[str, Child]:
     """Children by `Kind/suffix of the name`, such as `Deployment/gateway`."""
+    return dict(_rendered(one.generation, one.spec.model_dump_json(by_alias=True), offering))
+
+
+@lru_cache
+def _rendered(generation: int, spec: str, offering: Offering) -> dict[str, Child]:
+    """Rendering is not what these tests are about: once for each specification."""
+    one = Agent("team", "demo", UID, generation, Spec.model_validate_json(spec))
     return {label(child.key): child for child in desired(one, offering)}
 
 
@@ -29,7 +37,7 @@ def label(key: ObjectKey) -> str:
 
 def live(child: Child, **status: Any) -> dict[str, Any]:
     """A child as the API server stores it, with all its pods available."""
-    manifest: dict[str, Any] = copy.deepcopy(dict(child.manifest))
+    manifest: dict[str, Any] = json.loads(json.dumps(child.manifest))
     manifest["metadata"] |= {"uid": f"uid-of-{child.key.name}", "generation": 4}
     if child.key.kind in {"Deployment", "StatefulSet"}:
         pods = manifest["spec"].setdefault("replicas", 1)
@@ -45,7 +53,7 @@ def observed(children: Iterable[Child]) -> dict[ObjectKey, Manifest]:
 
 def changed(manifest: Manifest, path: str, value: Any) -> dict[str, Any]:
     """A copy with one field set; names of the path are parted by a space, `None` removes."""
-    made: dict[str, Any] = copy.deepcopy(dict(manifest))
+    made: dict[str, Any] = json.loads(json.dumps(manifest))
     *parents, last = path.split(" ")
     place: Any = made
     for name in parents:
