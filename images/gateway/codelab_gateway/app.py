@@ -61,6 +61,7 @@ async def gateway(
     async with cancelled_at_end() as tasks, client:
         for file in authenticator.trust.files:
             tasks.create_task(file.watch())
+        tasks.create_task(endpoints.watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),
