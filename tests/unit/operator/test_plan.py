@@ -143,6 +143,14 @@ def test_an_object_without_owner_is_claimed_but_never_by_force() -> None:
     )
 
 
+def test_an_older_object_without_owner_is_not_taken_by_force_either() -> None:
+    service = WANTED["Service/gateway"]
+    here = replaced(LIVE, service.key, "metadata ownerReferences", [])
+    here = replaced(here, service.key, "metadata annotations codelab.dev/hash", "0")
+
+    assert plan(ALL, here, AGENT) == Steps(apply=(Apply(service, "changed", force=False),))
+
+
 def test_what_is_wanted_no_more_is_pruned() -> None:
     rest = [child for child in ALL if child.key.kind != "ServiceMonitor"]
 
