@@ -73,7 +73,7 @@ def _in_list(intent: Sequence[Any], live: Any, path: str, field: str) -> Iterato
     present = [] if live is None else live
     if not isinstance(present, list | tuple):
         yield path
-    elif field in MERGE_KEYS:
+    elif _is_keyed(intent, field):
         known = {_key(item, field): item for item in present}
         for item in intent:
             key = _key(item, field)
@@ -85,16 +85,21 @@ def _in_list(intent: Sequence[Any], live: Any, path: str, field: str) -> Iterato
             yield from _differences(own, other, f"{path}/{index}", "")
 
 
-def _key(item: Any, field: str) -> tuple[Any, ...]:
+def _is_keyed(items: Sequence[Any], field: str) -> bool:
+    """Every item is found again; a name that repeats makes it a list like any other."""
+    return field in MERGE_KEYS and len({_key(item, field) for item in items}) == len(items)
+
+
+def _key(item: Any, field: str) -> tuple[str, ...]:
     """What an item is found again by; ports without a protocol are TCP."""
     if not isinstance(item, Mapping):
         return (repr(item),)
-    key = tuple(item.get(name) for name in MERGE_KEYS[field])
+    key = tuple(str(item.get(name, "")) for name in MERGE_KEYS[field])
     return (*key[:-1], key[-1] or "TCP") if field == "ports" else key
 
 
-def _label(key: tuple[Any, ...]) -> str:
-    return ",".join(str(part) for part in key if part is not None)
+def _label(key: tuple[str, ...]) -> str:
+    return ",".join(part for part in key if part)
 
 
 def _is_same(intent: Any, live: Any, field: str) -> bool:
