@@ -11,12 +11,13 @@ from rich.table import Table
 
 from codelab_client.agent_session import CommandRefusedError
 from codelab_client.approvals import FixedAnswers
+from codelab_client.at_hand import opened_gateway
 from codelab_client.chat import chat_loop
 from codelab_client.connection import GatewayRefusedError
 from codelab_client.demo import run_demo
 from codelab_client.dialog_types import Dialogs
 from codelab_client.dialogs import TerminalDialogs
-from codelab_client.opening import Where, opened_gateway, opened_session
+from codelab_client.opening import Where, opened_session
 from codelab_client.places import GatewayError, codelab_folder, environment_state_home
 from codelab_client.render import SilentScreen, TerminalScreen
 from codelab_client.serving import serve_until_stopped
@@ -184,3 +185,8 @@ def _completed(work: Any) -> Any:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,4 +1,4 @@
-"""Opens a session for a command: the gateway that is there, or a whole system for the occasion."""
+"""Opens a session on a gateway, for a command."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,15 +9,8 @@ from codelab_client.agent_session import AgentSession, Screen
 from codelab_client.connection import Connection, Target
 from codelab_client.dialog_types import Dialogs
 from codelab_client.journal import Journal
-from codelab_client.places import (
-    Gateway,
-    codelab_folder,
-    installation_id,
-    parse_url,
-    running_gateway,
-)
+from codelab_client.places import Gateway, codelab_folder, installation_id
 from codelab_client.tools import Toolbox
-from codelab_client.up import Options, stack
 from codelab_client.workspace import Workspace, state_folder
 from codelab_core.clock import SYSTEM_CLOCK, jitter_source, random_hex
 from codelab_core.server import cancelled_at_end
@@ -32,21 +25,6 @@ class Where:
     url: str | None = None
     token: str | None = None
     session_id: str | None = None
-
-
-@asynccontextmanager
-async def opened_gateway(where: Where) -> AsyncIterator[Gateway]:
-    """The gateway named, else the one that runs here, else one of our own while the block runs."""
-    folder = codelab_folder(where.state_home)
-    if where.url:
-        yield parse_url(where.url, where.token)
-        return
-    running = await running_gateway(folder)
-    if running:
-        yield running
-        return
-    async with stack(Options(folder)) as own:
-        yield Gateway(own.gateway_url, own.token)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 import jwt
 
@@ -87,10 +87,11 @@ class TokenTable:
 class JwtVerifier:
     """Checks signed tokens; the algorithm is fixed here, never taken from the token (RFC 8725).
 
-    Raises `ValueError` for a secret that can be guessed.
+    `key` is a secret, or the public key of a `codelab_core.key_set`. Raises `ValueError` for a
+    secret that can be guessed.
     """
 
-    key: str
+    key: Any
     algorithm: str
     issuer: str | None
     audience: str | None
@@ -98,7 +99,7 @@ class JwtVerifier:
 
     def __post_init__(self) -> None:
         """Refuse a short secret: whoever guesses it is everybody."""
-        if len(self.key.encode()) < MIN_SECRET_BYTES:
+        if isinstance(self.key, str) and len(self.key.encode()) < MIN_SECRET_BYTES:
             raise ValueError(f"the secret has less than {MIN_SECRET_BYTES} bytes")
 
     def verify(self, token: str) -> Principal:

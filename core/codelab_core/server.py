@@ -7,7 +7,8 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,12 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 
-from codelab_core.settings import ServiceSettings
+from codelab_core.settings import ServiceSettings, SettingsError
+
+if sys.platform == "win32":
+    from asyncio import new_event_loop
+else:
+    from uvloop import new_event_loop
 
 BACKLOG: Final = 2048
 EXIT_TIMEOUT_S: Final = 5
@@ -56,7 +62,7 @@ class Running:
             "server_header": False,
             "date_header": False,
             "proxy_headers": False,
-            "ws": "websockets-sansio",
+            "ws": "none",
             "timeout_graceful_shutdown": EXIT_TIMEOUT_S,
             "lifespan": "on",
         }
@@ -143,6 +149,19 @@ async def _first(
     stopped = tasks.create_task(stop.wait())
     await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
+
+
+def run_main(main: Callable[[], Coroutine[Any, Any, None]], *refusals: type[Exception]) -> None:
+    """Run a process's coroutine on the fast event loop, where there is one.
+
+    Settings that cannot be used, and other `refusals`, end it with status 1 and their text.
+    """
+    told: tuple[type[Exception], ...] = (SettingsError, *refusals)
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(main())
+    except told as error:
+        sys.exit(str(error))
 
 
 async def run(service: Running, settings: ServiceSettings) -> None:

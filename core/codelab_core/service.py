@@ -24,6 +24,7 @@ from codelab_core.errors import CodelabError
 from codelab_core.identity import InternalKeys
 from codelab_core.middleware import InternalAuth, RequestContext
 from codelab_core.observability import REQUEST_ID
+from codelab_core.protocol.answers import Health, Problem
 from codelab_core.settings import ServiceSettings, SettingsError
 
 CHECK_TIMEOUT_S: Final = 2.0
@@ -89,6 +90,7 @@ def build_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        responses={"default": {"model": Problem, "description": "Refused, or failed"}},
     )
     app.state.readiness = service.readiness
     add_probes(app, service)
@@ -139,7 +141,13 @@ def add_probes(app: FastAPI, service: Service) -> None:
         return json_response(body, 200 if healthy else 503)
 
     for path in service.health_paths:
-        app.add_api_route(path, health, tags=["probes"])
+        app.add_api_route(
+            path,
+            health,
+            tags=["probes"],
+            response_model=Health,
+            responses={503: {"model": Health, "description": "A dependency does not answer"}},
+        )
 
 
 async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:

@@ -84,8 +84,11 @@ class ServiceSettings(BaseSettings):
         return settings
 
     def to_env(self) -> Mapping[str, str]:
-        """The variables that make these settings again; fields at their default are left out."""
-        fields = self.model_dump(mode="json", exclude_defaults=True)
+        """The variables that make these settings again; fields that nobody set are left out.
+
+        A field that was set to its default is there: another release may have another default.
+        """
+        fields = self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         return {f"{ENV_PREFIX}{name.upper()}": _env_text(fields[name]) for name in sorted(fields)}
 
 

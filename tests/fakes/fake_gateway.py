@@ -99,7 +99,9 @@ async def fake_gateway(*scripts: Script) -> AsyncIterator[FakeGateway]:
 
     def admit(socket: ServerConnection, request: Request) -> Response | None:
         gateway.headers.append(request.headers.get("Authorization"))
-        return socket.respond(*gateway.refuse) if gateway.refuse else None
+        if gateway.refuse:
+            return socket.respond(*gateway.refuse)
+        return socket.respond(200, "{}") if request.path == "/health/ready" else None
 
     async with serve(talk, "127.0.0.1", 0, process_request=admit) as server:
         gateway.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from codelab_core.protocol.commands import Cancel, HitlDecision, ToolResult, UserMessage
+from codelab_core.protocol.events import Snapshot
 from codelab_core.protocol.frames import (
     CallId,
     Cid,
@@ -20,6 +21,7 @@ from codelab_core.protocol.frames import (
     SessionId,
     ToolDeclaration,
 )
+from codelab_core.protocol.inference import ModelInfo
 
 ConnectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 AnyCommand = Annotated[
@@ -211,3 +213,18 @@ class UsageList(Outgoing):
     requests: list[dict[str, Any]]
     total_tokens: int
     total_duration_ms: int
+
+
+class SnapshotView(Outgoing):
+    """What a client shows of a session now, and the position that it stands for."""
+
+    epoch: str
+    seq: int
+    snapshot: Snapshot
+
+
+class ModelList(Outgoing):
+    """Models that can be asked for; `default` is the one of sessions that name none."""
+
+    models: list[ModelInfo]
+    default: str

@@ -136,3 +136,42 @@ class ModelInfo(Outgoing):
     max_tokens: int
     supports_tools: bool = True
     is_available: bool = True
+
+
+class ProviderView(Outgoing):
+    """One provider as the proxy lists it; never a key, never an address."""
+
+    name: str
+    kind: str
+    models: int
+
+
+class InferenceView(Outgoing):
+    """Where one inference stands; `head` is the index of the next chunk."""
+
+    inference_id: str
+    state: str
+    head: int
+    model: str
+    provider: str
+    usage: dict[str, JsonValue]
+
+
+class ChatMessage(Outgoing):
+    """The whole answer of a model."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    tool_calls: list[WholeCall]
+    provider_state: str | None = None
+
+
+class ChatAnswer(Outgoing):
+    """Answer to `POST /llm/chat`."""
+
+    inference_id: str
+    message: ChatMessage
+    finish_reason: str
+    usage: dict[str, JsonValue]
+    model: str
+    provider: str

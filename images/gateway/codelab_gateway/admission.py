@@ -38,7 +38,7 @@ class Admission:
         session_id = scope["path_params"]["session_id"]
         if not SESSION_ID.fullmatch(session_id):
             raise CodelabError(Code.INVALID_REQUEST, "session_id")
-        identity = self.authenticator.admit(scope)
+        identity = await self.authenticator.admit(scope)
         if self.readiness.state == "draining":
             raise CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0)
         self.callers.connect(identity.principal, self.clock.monotonic())

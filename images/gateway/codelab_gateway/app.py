@@ -18,7 +18,7 @@ from codelab_core.server import Running, bind, cancelled_at_end
 from codelab_core.service import Readiness, Service, build_app, load_internal_keys
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
-from codelab_gateway.authentication import Authenticator, origins_of
+from codelab_gateway.authentication import Authenticator
 from codelab_gateway.connection import Gateway, WebSocketEndpoint
 from codelab_gateway.dev_login import DevLogin
 from codelab_gateway.draining import drain
@@ -29,6 +29,7 @@ from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
 from codelab_gateway.sessions_api import SessionsApi
 from codelab_gateway.socket_protocol import AbortableProtocol
+from codelab_gateway.trust import origins_of
 
 MAX_HEAD_BYTES: Final = 32_768
 MARGIN_BYTES: Final = 65_536
@@ -58,6 +59,8 @@ async def gateway(
         health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
+        for file in authenticator.trust.files:
+            tasks.create_task(file.watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),

@@ -3,24 +3,21 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.identity import DEV_PRINCIPAL, JwtVerifier, Principal, TokenTable
+from codelab_core.identity import DEV_PRINCIPAL, Principal
 from codelab_core.middleware import Scope, header
 from codelab_core.protocol.frames import BEARER_SUBPROTOCOL
-from codelab_core.settings import GatewaySettings, SettingsError
-from codelab_gateway.sources import Network, Sources, parse_networks, source_of
+from codelab_core.settings import GatewaySettings
+from codelab_gateway.sources import Network, Sources, source_of
+from codelab_gateway.trust import Trust, origins_of, proxies_of
 
 LOCAL_HOST: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
-
-Verify = Callable[[str], Principal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +30,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Checks credentials as the settings say; `jwt` and `table` are tried where they are set."""
+    """Checks credentials as the settings say; in `dev` nobody is asked."""
 
     dev: bool
-    table: TokenTable | None
-    jwt: JwtVerifier | None
+    trust: Trust
     origins: frozenset[str]
     allow_query_token: bool
     proxies: tuple[Network, ...] = ()
@@ -47,28 +43,35 @@ class Authenticator:
     @classmethod
     def load(cls, settings: GatewaySettings, clock: Clock = SYSTEM_CLOCK) -> "Authenticator":
         """Read what the settings name. Raises `SettingsError` for files that cannot be used."""
-        modes = settings.auth_mode.split(",")
         return cls(
             dev=settings.auth_mode == "dev",
-            table=_token_table(settings.tokens_file) if "token" in modes else None,
-            jwt=_jwt_verifier(settings) if "jwt" in modes else None,
+            trust=Trust.load(settings, clock),
             origins=frozenset(origins_of(settings)),
             allow_query_token=settings.allow_query_token,
-            proxies=_proxies(settings.trusted_proxies),
+            proxies=proxies_of(settings),
             clock=clock,
         )
 
-    def admit(self, scope: Scope) -> Identity:
+    async def admit(self, scope: Scope) -> Identity:
         """The caller of a request or a WebSocket, from a place that may ask.
 
         Raises `FORBIDDEN`/origin or /host, `RATE_LIMIT`/auth for an address that was wrong too
-        often, `UNAUTHORIZED`/missing or /invalid, `TOKEN_EXPIRED`.
+        often, `UNAUTHORIZED`/missing or /invalid, `TOKEN_EXPIRED`, `UNAVAILABLE` where signing
+        keys cannot be had.
         """
         self.check_origin(scope)
+        if self.dev:
+            return Identity(DEV_PRINCIPAL)
+        return await self.verify(scope, credential(scope, allow_query=self.allow_query_token))
+
+    async def verify(self, scope: Scope, token: str) -> Identity:
+        """The caller that a token from this place stands for; raises as `admit` does."""
         source, now = source_of(scope, self.proxies), self.clock.monotonic()
         self.sources.check(source, now)
+        if not token:
+            raise CodelabError(Code.UNAUTHORIZED, "missing")
         try:
-            return self.identify(scope)
+            return await self._identity(token)
         except CodelabError as error:
             if error.reason == "invalid":
                 self.sources.failed(source, now)
@@ -86,25 +89,14 @@ class Authenticator:
         if self.dev and not LOCAL_HOST.fullmatch(host):
             raise CodelabError(Code.FORBIDDEN, "host")
 
-    def identify(self, scope: Scope) -> Identity:
-        """The caller of a request or a WebSocket.
-
-        Raises `UNAUTHORIZED`/missing or /invalid, `TOKEN_EXPIRED`.
-        """
-        if self.dev:
-            return Identity(DEV_PRINCIPAL)
-        token = credential(scope, allow_query=self.allow_query_token)
-        if not token:
-            raise CodelabError(Code.UNAUTHORIZED, "missing")
-        return self.verify(token)
-
-    def verify(self, token: str) -> Identity:
-        """The caller that a token stands for; raises as `identify` does."""
-        if self.jwt and (token.count(".") == 2 or not self.table):  # noqa: PLR2004 -- RFC 7519
-            principal = self.jwt.verify(token)
-            return Identity(principal, self.jwt.expires_at(token))
-        if self.table:
-            return Identity(self.table.verify(token))
+    async def _identity(self, token: str) -> Identity:
+        """The caller that a token stands for; a signed one has two dots (RFC 7519)."""
+        tokens, jwt = self.trust.tokens, self.trust.jwt
+        if jwt and (token.count(".") == 2 or not tokens):  # noqa: PLR2004 -- see above
+            verifier = await jwt(token)
+            return Identity(verifier.verify(token), verifier.expires_at(token))
+        if tokens:
+            return Identity(tokens.value.verify(token))
         raise CodelabError(Code.UNAUTHORIZED, "invalid")
 
 
@@ -123,11 +115,6 @@ def credential(scope: Scope, *, allow_query: bool) -> str:
     return ""
 
 
-def origins_of(settings: GatewaySettings) -> list[str]:
-    """Web origins that may connect."""
-    return [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]
-
-
 def _from_base64url(text: str) -> str:
     """A token behind the subprotocol's prefix; what cannot be decoded is no token."""
     try:
@@ -135,37 +122,3 @@ def _from_base64url(text: str) -> str:
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         return ""
-
-
-def _proxies(text: str) -> tuple[Network, ...]:
-    """The proxies in front of us."""
-    try:
-        return parse_networks(text)
-    except ValueError as error:
-        raise SettingsError(f"CODELAB_TRUSTED_PROXIES: {error}") from error
-
-
-def _token_table(file: Path | None) -> TokenTable:
-    """The tokens of a file."""
-    if file is None:
-        raise SettingsError("CODELAB_TOKENS_FILE: needed by auth mode token")
-    try:
-        return TokenTable.parse(file.read_text())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"CODELAB_TOKENS_FILE: {error}") from error
-
-
-def _jwt_verifier(settings: GatewaySettings) -> JwtVerifier:
-    """Verifier of HS256 tokens."""
-    if settings.jwt_secret_file is None:
-        raise SettingsError("CODELAB_JWT_SECRET_FILE: needed by auth mode jwt")
-    try:
-        return JwtVerifier(
-            settings.jwt_secret_file.read_text().strip(),
-            "HS256",
-            settings.jwt_issuer,
-            settings.jwt_audience,
-            settings.principal_claim,
-        )
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"CODELAB_JWT_SECRET_FILE: {error}") from error

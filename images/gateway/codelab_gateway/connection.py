@@ -207,9 +207,12 @@ class Connection:
         if self.attachment.dialect:
             self.attachment.dialect.acked(seq)
 
-    def renew(self, auth: Auth) -> None:
-        """A fresh token. Raises `UNAUTHORIZED`, `TOKEN_EXPIRED`, `FORBIDDEN`/principal."""
-        identity = self._gateway.admission.authenticator.verify(auth.token)
+    async def renew(self, auth: Auth) -> None:
+        """A fresh token. Raises what `Authenticator.verify` does, and `FORBIDDEN`/principal."""
+        authenticator = self._gateway.admission.authenticator
+        if authenticator.dev:
+            return
+        identity = await authenticator.verify(self._scope, auth.token)
         if identity.principal != self.identity.principal:
             raise CodelabError(Code.FORBIDDEN, "principal")
         self.identity = identity

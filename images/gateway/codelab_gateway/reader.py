@@ -51,7 +51,7 @@ class Owner(Protocol):
     def applied(self, seq: int) -> None:
         """The client has applied events up to `seq`."""
 
-    def renew(self, auth: Auth) -> None:
+    async def renew(self, auth: Auth) -> None:
         """A fresh token. Raises where it is not good, or another's."""
 
     async def command(self, command: Command) -> None:
@@ -164,7 +164,7 @@ class FrameReader:
             case Ack():
                 self._owner.applied(command.seq)
             case Auth():
-                self._owner.renew(command)
+                await self._owner.renew(command)
                 self._owner.send(Ok(cid=command.cid).encode())
             case _:
                 await self._owner.command(command)

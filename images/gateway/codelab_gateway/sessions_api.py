@@ -53,7 +53,7 @@ class SessionsApi:
         """Ask the runtime; its refusals are ours."""
         if session_id and not SESSION_ID.fullmatch(session_id):
             raise CodelabError(Code.INVALID_REQUEST, "session_id")
-        principal = self.authenticator.admit(request.scope).principal
+        principal = (await self.authenticator.admit(request.scope)).principal
         target = path + _query(request)
         body = await _json_body(request)
         if (request.method, path) == ("POST", "/agent/sessions"):

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Header, Response
 from starlette.routing import Route
 
 from codelab_core.middleware import Receive, Scope, Send
+from codelab_core.protocol.inference import InferenceView, ModelInfo, ProviderView
 from codelab_core.service import json_response
 from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint
 from codelab_llmproxy.inference import Inference
@@ -28,13 +29,13 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered)
         RawRoute("/llm/chat", ChatEndpoint(lane), methods=["POST"]),
     ]
 
-    @app.get("/llm/models")
+    @app.get("/llm/models", response_model=list[ModelInfo])
     async def models() -> Response:
         """Every model and alias, as a bare array."""
         shown = [model.model_dump(mode="json") for model in offer.catalogue.models()]
         return json_response(shown)
 
-    @app.get("/llm/providers")
+    @app.get("/llm/providers", response_model=list[ProviderView])
     async def providers() -> Response:
         """The providers; never a key, never an address."""
         return json_response(
@@ -44,12 +45,12 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered)
             ]
         )
 
-    @app.get("/llm/inferences/{inference_id}")
+    @app.get("/llm/inferences/{inference_id}", response_model=InferenceView)
     async def inference(inference_id: str) -> Response:
         """Where one inference stands."""
         return json_response(view(inferences.find(inference_id)))
 
-    @app.delete("/llm/inferences/{inference_id}")
+    @app.delete("/llm/inferences/{inference_id}", status_code=204, response_model=None)
     async def cancel(
         inference_id: str, x_fence: Annotated[int | None, Header()] = None
     ) -> Response:

@@ -1,11 +1,8 @@
 """`python -m codelab_runtime`: one runtime process, configured by the environment."""
 
-import asyncio
-import sys
-
 from codelab_core.observability import configure_logging
-from codelab_core.server import run
-from codelab_core.settings import RuntimeSettings, SettingsError
+from codelab_core.server import run, run_main
+from codelab_core.settings import RuntimeSettings
 from codelab_runtime.app import runtime
 
 
@@ -18,7 +15,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except SettingsError as error:
-        sys.exit(str(error))
+    run_main(main)

@@ -22,6 +22,7 @@ from codelab_core.protocol.agent import (
     DecisionBody,
     DetachBody,
     MessageBody,
+    ResultReceived,
     ToolResultBody,
 )
 from codelab_core.protocol.commands import Cancel, HitlDecision, ToolResult, UserMessage
@@ -40,6 +41,7 @@ from codelab_runtime.turn_stream import turn_events
 MAX_MESSAGE_BYTES: Final = MAX_FRAME_BYTES - 1024
 """A message goes to all clients, as one event: its text as JSON, and some fields around it."""
 Principal = Annotated[str, Header(alias="X-Principal")]
+CommandAnswer = Accepted | ResultReceived | DecisionAccepted | CancelAccepted
 
 
 def answer(body: Outgoing) -> Response:
@@ -195,18 +197,24 @@ class AgentApi:
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(prefix="/agent", tags=["commands"], route_class=JsonRoute)
-        posts: dict[str, Callable[..., Awaitable[Response]]] = {
-            "/message": self.message,
-            "/tool_result": self.tool_result,
-            "/decision": self.decision,
-            "/cancel": self.cancel,
-            "/attach": self.attach,
-            "/detach": self.detach,
-            "/ack": self.ack,
-            "/message/stream": self.message_stream,
+        posts: dict[str, tuple[Callable[..., Awaitable[Response]], Any]] = {
+            "/message": (self.message, CommandAnswer),
+            "/tool_result": (self.tool_result, ResultReceived),
+            "/decision": (self.decision, DecisionAccepted),
+            "/cancel": (self.cancel, CancelAccepted),
+            "/attach": (self.attach, Attached),
+            "/detach": (self.detach, Attached),
         }
-        for path, handler in posts.items():
-            router.post(path, response_model=None)(handler)
+        for path, (handler, model) in posts.items():
+            router.post(path, response_model=model)(handler)
+        router.post("/ack", status_code=204, response_model=None)(self.ack)
+        stream = router.post(
+            "/message/stream",
+            response_model=None,
+            response_class=StreamingResponse,
+            responses={200: {"content": {"text/event-stream": {}}}},
+        )
+        stream(self.message_stream)
         return router
 
 

@@ -99,28 +99,22 @@ _REFUSALS: Final[dict[str, tuple[Code, str | None]]] = {
     "QUEUE_FULL": (Code.RATE_LIMIT, "queue_full"),
 }
 
-_ANSWERED: Final = {
-    **dict.fromkeys(("expired", "cancelled"), "expired"),
-    **dict.fromkeys(("approved", "edited", "rejected", "implied"), "decision"),
-}
-"""Classes of `ALREADY_ANSWERED` by what the first answer was; any other was a result."""
-
 
 def words(reply: Sequence[Any]) -> list[str]:
     """The parts of a reply as text, whatever the server calls them."""
     return [part.decode() if isinstance(part, bytes) else str(part) for part in reply]
 
 
-def refusal(status: str, rest: Sequence[str]) -> CodelabError:
-    """The error that a refusing status stands for."""
+def refusal(status: str, rest: Sequence[str], *, decision: bool = False) -> CodelabError:
+    """The error that a refusing status stands for; `decision`: it was to be one about a call."""
     if status == "REFUSED":
         locked = rest and rest[0] == "quarantined"
         return CodelabError(Code.SESSION_QUARANTINED if locked else Code.SESSION_CLOSED)
     if status == "ANSWERED":
         outcome, by = [*rest, "", ""][:2]
-        return CodelabError(
-            Code.ALREADY_ANSWERED, _ANSWERED.get(outcome, "result"), outcome=outcome, by=by
-        )
+        asked_for = "decision" if decision else "result"
+        kind = "expired" if outcome == "expired" else asked_for
+        return CodelabError(Code.ALREADY_ANSWERED, kind, outcome=outcome, by=by)
     code, reason = _REFUSALS[status]
     return CodelabError(code, reason)
 
@@ -150,7 +144,7 @@ def claim(parts: Sequence[str]) -> Claim:
     )
 
 
-def ingested(reply: Sequence[Any]) -> Ingested:
+def ingested(reply: Sequence[Any], *, decision: bool = False) -> Ingested:
     """Answer of `ingest`. Raises every refusal of docs/protocol.md that a command can meet."""
     status, *rest = words(reply)
     match status:
@@ -162,7 +156,7 @@ def ingested(reply: Sequence[Any]) -> Ingested:
             return Ingested(int(rest[0]), duplicate=True, late=rest[1] == "1")
         case "SAME":
             return Ingested(0, duplicate=True, outcome=rest[0])
-    raise refusal(status, rest)
+    raise refusal(status, rest, decision=decision)
 
 
 def committed(reply: Sequence[Any]) -> Committed:

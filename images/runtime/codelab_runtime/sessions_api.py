@@ -10,7 +10,17 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from codelab_core.clock import random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.agent import SessionCreate, SessionList, SessionPatch
+from codelab_core.protocol.agent import (
+    History,
+    ModelList,
+    PendingApprovals,
+    SessionCreate,
+    SessionList,
+    SessionPatch,
+    SessionView,
+    SnapshotView,
+    UsageList,
+)
 from codelab_core.protocol.frames import SessionId
 from codelab_core.service import json_response
 from codelab_runtime.agent_api import answer
@@ -164,19 +174,19 @@ class SessionsApi:
         """The routes."""
         router = APIRouter(prefix="/agent", tags=["sessions"], route_class=JsonRoute)
         one = "/sessions/{session_id}"
-        router.post("/sessions", response_model=None)(self.create)
-        router.get("/sessions", response_model=None)(self.list)
-        router.get(one, response_model=None)(self.read)
-        router.patch(one, response_model=None)(self.rename)
-        router.delete(one, response_model=None)(self.delete)
-        views: dict[str, Callable[..., Awaitable[Response]]] = {
-            "access": self.access,
-            "history": self.history,
-            "pending-approvals": self.approvals,
-            "usage": self.usage,
-            "snapshot": self.snapshot,
+        router.post("/sessions", status_code=201, response_model=SessionView)(self.create)
+        router.get("/sessions", response_model=SessionList)(self.list)
+        router.get(one, response_model=SessionView)(self.read)
+        router.patch(one, response_model=SessionView)(self.rename)
+        router.delete(one, status_code=204, response_model=None)(self.delete)
+        views: dict[str, tuple[Callable[..., Awaitable[Response]], Any]] = {
+            "history": (self.history, History),
+            "pending-approvals": (self.approvals, PendingApprovals),
+            "usage": (self.usage, UsageList),
+            "snapshot": (self.snapshot, SnapshotView),
         }
-        for name, handler in views.items():
-            router.get(f"{one}/{name}", response_model=None)(handler)
-        router.get("/models", response_model=None)(self.models)
+        for name, (handler, model) in views.items():
+            router.get(f"{one}/{name}", response_model=model)(handler)
+        router.get(f"{one}/access", status_code=204, response_model=None)(self.access)
+        router.get("/models", response_model=ModelList)(self.models)
         return router

@@ -142,7 +142,8 @@ class Store:
             "" if command.max_queued is None else command.max_queued,
             MAX_REMEMBERED,
         )
-        return answers.ingested(await self._run("ingest", keys, *args))
+        reply = await self._run("ingest", keys, *args)
+        return answers.ingested(reply, decision=command.slot.endswith("#a"))
 
     async def claim(self, session_id: str) -> answers.Claim | None:
         """Take a session that nobody drives; `None`: somebody does, or it is gone or locked."""

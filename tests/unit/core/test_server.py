@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from codelab_core.server import Running, bind, cancelled_at_end, run, serve
-from codelab_core.settings import GatewaySettings
+from codelab_core.server import Running, bind, cancelled_at_end, run, run_main, serve
+from codelab_core.settings import GatewaySettings, SettingsError
 
 SETTINGS = GatewaySettings(drain_s=0.05)
 
@@ -169,3 +169,28 @@ class TestCancelledAtEnd:
                 await asyncio.Event().wait()
 
         assert scope.cancelled_caught
+
+
+class OtherRefusalError(Exception):
+    """What a service may raise besides settings that cannot be used."""
+
+
+@pytest.mark.parametrize(
+    "refusal", [SettingsError("port: not a number"), OtherRefusalError("no file")]
+)
+def test_a_refusal_to_start_is_told_without_a_traceback(refusal: Exception) -> None:
+    async def main() -> None:
+        raise refusal
+
+    with pytest.raises(SystemExit) as ended:
+        run_main(main, OtherRefusalError)
+
+    assert ended.value.code == str(refusal)
+
+
+def test_other_errors_of_a_process_are_not_hidden() -> None:
+    async def main() -> None:
+        raise OtherRefusalError
+
+    with pytest.raises(OtherRefusalError):
+        run_main(main)

@@ -1,0 +1,65 @@
+"""A `CodelabAgent` as the API server stores it becomes an `Agent`, or a reason why not. Pure."""
+
+from pydantic import ValidationError
+
+from codelab_operator.api_group import RELEASE
+from codelab_operator.api_rules import violations
+from codelab_operator.api_spec import Spec
+from codelab_operator.children import Agent, Manifest
+from codelab_operator.versions import SUPPORTED_MINORS, is_supported
+
+
+class RefusedSpecError(Exception):
+    """The specification cannot be acted on; children stay as they are.
+
+    `reason` is the condition's, `field` a path such as `spec.gateway.replicas`.
+    """
+
+    reason = "InvalidSpec"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class InvalidSpecError(RefusedSpecError):
+    """A field or rule does not hold: the object is older than the rule, or the CRD is another."""
+
+
+class UnsupportedVersionError(RefusedSpecError):
+    """`spec.version` is of a release whose pods this operator cannot render."""
+
+    reason = "UnsupportedVersion"
+
+
+def parse(resource: Manifest) -> Agent:
+    """The agent that a stored resource speaks of, with defaults filled in.
+
+    Raises `InvalidSpecError` for the first field or rule that does not hold, and
+    `UnsupportedVersionError`. Metadata is the API server's own and taken as it is.
+    """
+    metadata = resource["metadata"]
+    spec = _spec(resource)
+    whole = {"metadata": metadata, "spec": spec.model_dump(by_alias=True, exclude_none=True)}
+    for broken in violations(whole):
+        raise InvalidSpecError(broken.field or "metadata.name", broken.message)
+    if not is_supported(spec.version):
+        raise UnsupportedVersionError(
+            "spec.version",
+            f"operator {RELEASE} runs its own minor version and the {SUPPORTED_MINORS - 1}"
+            f" before it, not {spec.version}",
+        )
+    return Agent(
+        metadata["namespace"], metadata["name"], metadata["uid"], metadata["generation"], spec
+    )
+
+
+def _spec(resource: Manifest) -> Spec:
+    """The typed specification. Raises `InvalidSpecError` for the first field that does not fit."""
+    try:
+        return Spec.model_validate(resource.get("spec") or {})
+    except ValidationError as refusal:
+        first = refusal.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(("spec", *map(str, first["loc"])))
+        raise InvalidSpecError(field, first["msg"]) from None

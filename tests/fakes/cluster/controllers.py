@@ -1,0 +1,165 @@
+"""Toy controllers: workloads become ready, autoscalers scale, what an object owned goes with it."""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from fakes.cluster import writes
+from fakes.cluster.store import Change, Collection, Store, Stored, stamp
+from fakes.cluster.writes import Write
+
+Json = Any
+
+MANAGER: Final = "kube-controller-manager"
+WORKLOADS: Final = ("Deployment", "StatefulSet")
+
+
+@dataclass(slots=True)
+class Controllers:
+    """Act on changes. `delay_s`: time from a new template to ready pods."""
+
+    store: Store
+    delay_s: float = 0.0
+    broken_images: set[str] = field(default_factory=set)
+    """Pods with these images never become ready."""
+    templates: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Hashes of pod templates by (namespace, Deployment): one entry for each ReplicaSet."""
+
+    def attach(self) -> None:
+        """Listen to the store."""
+        self.store.listeners.append(self._on_change)
+
+    def _on_change(self, collection: Collection, change: Change) -> None:
+        """Schedule what follows from a change."""
+        loop = asyncio.get_running_loop()
+        kind = collection.resource.kind
+        if change.after is None:
+            if change.before is not None:
+                loop.call_soon(self._collect, change.before.uid)
+            return
+        if kind in WORKLOADS and _is_unobserved(change.after):
+            self._note_template(change.after)
+            loop.call_later(self.delay_s, self._settle, collection, change.after)
+        elif kind == "HorizontalPodAutoscaler":
+            loop.call_soon(self._scale, change.after)
+        loop.call_soon(self._collect_orphan, collection, change.after)
+
+    def _note_template(self, workload: Stored) -> None:
+        """Remember each new pod template."""
+        seen = self.templates[workload.namespace, workload.name]
+        template = orjson.dumps(workload.manifest["spec"]["template"], option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(template).hexdigest()[:10]
+        if digest not in seen:
+            seen.append(digest)
+
+    def _settle(self, collection: Collection, seen: Stored) -> None:
+        """Make the pods of a workload ready, if it is still the same."""
+        live = collection.objects.get((seen.namespace, seen.name))
+        if live is None or live.uid != seen.uid or not _is_unobserved(live):
+            return
+        pods = live.manifest["spec"]["template"]["spec"]
+        images = {container.get("image") for container in pods.get("containers", [])}
+        status = stuck(live) if images & self.broken_images else settled(live)
+        self._write_status(collection, live, status)
+
+    def _write_status(self, collection: Collection, live: Stored, status: Json) -> None:
+        """Write a status as the controllers of a cluster do."""
+        write = Write(live.namespace, live.name, MANAGER, "status")
+        writes.edit(self.store, collection, write, live.manifest | {"status": status})
+
+    def _scale(self, autoscaler: Stored) -> None:
+        """Bring a workload up to the minimum of its autoscaler."""
+        spec = autoscaler.manifest["spec"]
+        target = spec["scaleTargetRef"]
+        collection = self.store.of(target["kind"])
+        live = collection.objects.get((autoscaler.namespace, target["name"]))
+        if live is None or live.manifest["spec"]["replicas"] >= spec["minReplicas"]:
+            return
+        desired = live.manifest["spec"] | {"replicas": spec["minReplicas"]}
+        write = Write(live.namespace, live.name, MANAGER, "scale")
+        writes.edit(self.store, collection, write, live.manifest | {"spec": desired})
+
+    def _collect(self, uid: str) -> None:
+        """Delete what a gone object owned."""
+        for collection in self.store.collections.values():
+            for stored in list(collection.objects.values()):
+                if uid in _owner_uids(stored):
+                    self._drop(collection, stored)
+
+    def _collect_orphan(self, collection: Collection, stored: Stored) -> None:
+        """Delete an object whose owner was gone when it came."""
+        if _owner_uids(stored) & self.store.dead:
+            self._drop(collection, stored)
+
+    def _drop(self, collection: Collection, stored: Stored) -> None:
+        """Delete an object if it is still there."""
+        live = collection.objects.get((stored.namespace, stored.name))
+        if live is not None and live.uid == stored.uid:
+            self.store.drop(collection, live)
+
+    def unsettle(self, kind: str, namespace: str, name: str) -> None:
+        """Take the pods of a workload away, as a lost node does."""
+        collection = self.store.of(kind)
+        live = collection.objects[namespace, name]
+        away = {"readyReplicas": 0, "availableReplicas": 0}
+        self._write_status(collection, live, live.manifest["status"] | away)
+
+    def settle(self, kind: str, namespace: str, name: str) -> None:
+        """Give a workload its pods back."""
+        collection = self.store.of(kind)
+        live = collection.objects[namespace, name]
+        self._write_status(collection, live, settled(live))
+
+
+def settled(workload: Stored) -> Json:
+    """The status of a workload all of whose pods are ready."""
+    count = workload.manifest["spec"]["replicas"]
+    numbers = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    status = {"observedGeneration": workload.manifest["metadata"]["generation"]}
+    status |= dict.fromkeys(numbers, count)
+    if workload.manifest["kind"] == "StatefulSet":
+        return status | {"currentRevision": "r", "updateRevision": "r", "currentReplicas": count}
+    conditions = [
+        _condition("Available", "True", "MinimumReplicasAvailable"),
+        _condition("Progressing", "True", "NewReplicaSetAvailable"),
+    ]
+    return status | {"conditions": conditions}
+
+
+def stuck(workload: Stored) -> Json:
+    """The status of a Deployment whose new pods do not start; the old ones go on."""
+    before = workload.manifest.get("status", {})
+    available = before.get("availableReplicas", 0)
+    return {
+        "observedGeneration": workload.manifest["metadata"]["generation"],
+        "replicas": workload.manifest["spec"]["replicas"] + available,
+        "updatedReplicas": workload.manifest["spec"]["replicas"],
+        "readyReplicas": available,
+        "availableReplicas": available,
+        "unavailableReplicas": workload.manifest["spec"]["replicas"],
+        "conditions": [
+            _condition("Available", "True" if available else "False", "MinimumReplicas"),
+            _condition("Progressing", "False", "ProgressDeadlineExceeded"),
+        ],
+    }
+
+
+def _condition(kind: str, status: str, reason: str) -> Json:
+    """A condition of a Deployment."""
+    return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": stamp()}
+
+
+def _is_unobserved(workload: Stored) -> bool:
+    """Whether the status is about an older generation, or about none."""
+    status = workload.manifest.get("status", {})
+    seen = status.get("observedGeneration", 0)
+    return bool(seen != workload.manifest["metadata"]["generation"])
+
+
+def _owner_uids(stored: Stored) -> set[str]:
+    """Uids of an object's owners."""
+    return {o["uid"] for o in stored.manifest["metadata"].get("ownerReferences", [])}
