@@ -97,4 +97,3 @@ class Metrics:
     def since(self, began: float) -> float:
         """Seconds since a moment."""
         return self._clock.monotonic() - began
-
