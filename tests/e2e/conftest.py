@@ -19,7 +19,9 @@ def bare_cluster() -> Iterator[Cluster]:
     """A cluster with the images on its node and nothing else; deleted at the end."""
     if NAME in run("kind", "get", "clusters").split():
         run("kind", "delete", "cluster", "--name", NAME)
-    run("kind", "create", "cluster", "--name", NAME, "--image", NODE, "--wait", "60s", timeout_s=300)
+    run(
+        "kind", "create", "cluster", "--name", NAME, "--image", NODE, "--wait", "60s", timeout_s=300
+    )
     try:
         names = [f"codelab/{image}:{RELEASE}" for image in IMAGES]
         for image in IMAGES:
@@ -51,6 +53,4 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     label = "pod-security.kubernetes.io/enforce=restricted"
     cluster.kubectl("label", "namespace", name, label)
     yield name
-    outcome(
-        "kubectl", "--context", cluster.context, "delete", "namespace", name, "--wait=false"
-    )
+    outcome("kubectl", "--context", cluster.context, "delete", "namespace", name, "--wait=false")

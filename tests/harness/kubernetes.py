@@ -29,9 +29,7 @@ class Cluster:
         """Standard output of a command that must succeed."""
         return run("kubectl", "--context", self.context, *arguments, timeout_s=timeout_s)
 
-    def said(
-        self, *arguments: str, timeout_s: float = 60
-    ) -> subprocess.CompletedProcess[str]:
+    def said(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """What a command said, however it ended."""
         return outcome("kubectl", "--context", self.context, *arguments, timeout_s=timeout_s)
 
