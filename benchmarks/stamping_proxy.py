@@ -3,10 +3,7 @@
 The time is the monotonic clock in microseconds, which all processes of a machine share on Linux.
 """
 
-import asyncio
 import time
-
-from uvicorn.loops.auto import auto_loop_factory
 
 from codelab_llmproxy.__main__ import main
 from codelab_llmproxy.scripted.wire import AnswerWriter
@@ -26,4 +23,4 @@ def write_times() -> None:
 
 if __name__ == "__main__":
     write_times()
-    asyncio.run(main(), loop_factory=auto_loop_factory())
+    main()

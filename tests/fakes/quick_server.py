@@ -14,7 +14,12 @@ from codelab_core.server import Server
 @asynccontextmanager
 async def quickly_served(app: Any, listener: socket.socket, **options: Any) -> AsyncIterator[None]:
     """Serve an application until the block ends, then cut every connection."""
-    usual: dict[str, Any] = {"lifespan": "off", "log_config": None, "access_log": False}
+    usual: dict[str, Any] = {
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+    }
     config = uvicorn.Config(app, **usual | options)
     server = Server(config)
     config.load()

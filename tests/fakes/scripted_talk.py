@@ -5,10 +5,12 @@ from typing import Any
 import orjson
 
 from codelab_core.protocol.inference import InferenceRequest
+from codelab_llmproxy.dialect import Ask, names_of
+from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.scripted.answer import Answer
 from codelab_llmproxy.scripted.conversation import Conversation
 from codelab_llmproxy.scripted.models import ScriptedModels
-from codelab_llmproxy.translate_openai_request import encode_request, names_of
+from codelab_llmproxy.translate_openai_request import encode_request
 from fakes.dialogue import Dialogue
 
 MAX_ANSWERS = 500
@@ -17,7 +19,8 @@ MAX_ANSWERS = 500
 def conversation(request: dict[str, Any]) -> Conversation:
     """A neutral request as the model reads it."""
     parsed = InferenceRequest.model_validate(request)
-    body = encode_request(parsed, parsed.model, "scripted", names_of(parsed))
+    facts = ModelFacts(parsed.model, parsed.model, "scripted")
+    body = encode_request(Ask(parsed, facts, "scripted", names_of(parsed)))
     return Conversation(orjson.loads(body))
 
 

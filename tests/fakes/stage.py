@@ -2,14 +2,36 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from codelab_core.protocol.inference import ModelInfo
-from codelab_llmproxy.catalogue import Catalogue
+from codelab_core.llm_config import parse_config
+from codelab_core.protocol.inference import InferenceRequest
+from codelab_llmproxy.catalogue import Catalogue, Target
+from codelab_llmproxy.dialect import Ask, names_of
+from codelab_llmproxy.model_facts import ModelFacts
+from codelab_llmproxy.openai_dialect import OPENAI
+from codelab_llmproxy.providers import Sending
 
 END = None
+FACTS = ModelFacts("stage", "stage", "gpt", context_window=100, max_output=10)
+CONFIG = parse_config(
+    {
+        "version": 1,
+        "providers": [
+            {
+                "name": "stage",
+                "kind": "openai-compatible",
+                "base_url": "http://stage",
+                "allow_private": True,
+                "models": [{"id": "stage"}],
+            }
+        ],
+        "aliases": {"default": "stage"},
+    }
+)
 
 
 class HandClock:
@@ -40,6 +62,7 @@ class StageProvider:
 
     name = "stage"
     kind = "openai-compatible"
+    dialect = OPENAI
 
     def __init__(self) -> None:
         self.script: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
@@ -47,30 +70,24 @@ class StageProvider:
         self.closed = 0
         self.left = asyncio.Event()
 
-    def models(self) -> Sequence[ModelInfo]:
+    def models(self) -> Sequence[ModelFacts]:
         """The one model."""
-        return [
-            ModelInfo(
-                id="stage",
-                name="stage",
-                provider="stage",
-                family="gpt",
-                context_length=100,
-                max_tokens=10,
-            )
-        ]
+        return [FACTS]
 
-    def knows(self, model: str) -> bool:
+    def find(self, model: str) -> ModelFacts | None:
         """Whether it is the one."""
-        return model == "stage"
+        return FACTS if model == "stage" else None
 
-    def label(self, model: str) -> str:
-        """Its name."""
-        return model
+    def redact(self, text: str) -> str:
+        """Its one key is `canary`."""
+        return text.replace("canary", "[hidden]")
 
-    async def stream(self, body: bytes, attempt: int) -> AsyncGenerator[bytes]:
+    async def check(self) -> None:
+        """It is there."""
+
+    async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """What the test has put, and what it will put, until the end."""
-        self.requests.append(orjson.loads(body) | {"attempt": attempt})
+        self.requests.append(orjson.loads(body) | {"attempt": sending.attempt})
         try:
             while (piece := await self.script.get()) is not END:
                 if isinstance(piece, Exception):
@@ -99,4 +116,23 @@ def event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
 
 def stage_catalogue(provider: StageProvider) -> Catalogue:
     """The stage alone, as the default model."""
-    return Catalogue([provider], {"default": "stage"})
+    return Catalogue([provider], CONFIG)
+
+
+@dataclass
+class StageOffer:
+    """The stage is on offer."""
+
+    catalogue: Catalogue
+
+
+def stage_target(provider: StageProvider | None = None) -> Target:
+    """The stage as a target."""
+    return stage_catalogue(provider or StageProvider()).resolve("default")
+
+
+def ask_of(
+    request: InferenceRequest, provider: str = "scripted", facts: ModelFacts | None = None
+) -> Ask:
+    """A request on its way."""
+    return Ask(request, facts or FACTS, provider, names_of(request))

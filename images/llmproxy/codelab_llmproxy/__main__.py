@@ -1,13 +1,20 @@
-"""`python -m codelab_llmproxy`: one proxy process, configured by the environment."""
+"""`codelab-llmproxy`: one proxy process, or a check of its configuration file."""
+
+import sys
+from pathlib import Path
 
 from codelab_core.observability import configure_logging
 from codelab_core.server import run, run_main
 from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy.app import llmproxy
+from codelab_llmproxy.config_file import ConfigFileError, load_config
+from codelab_llmproxy.offer import SecretsError
 from codelab_llmproxy.scripted.scenario import ScenarioError
 
+USAGE = "usage: codelab-llmproxy [serve | check CONFIG]"
 
-async def main() -> None:
+
+async def serve() -> None:
     """Serve until SIGTERM."""
     settings = LLMProxySettings.load()
     configure_logging(settings.log_level)
@@ -15,5 +22,21 @@ async def main() -> None:
         await run(running, settings)
 
 
+async def check(config: Path) -> None:
+    """Raise what is wrong with a configuration file."""
+    load_config(config)
+
+
+def main() -> None:
+    """Run what the command line says; exit 1 with every problem of the configuration."""
+    match sys.argv[1:]:
+        case [] | ["serve"]:
+            run_main(serve, ScenarioError, ConfigFileError, SecretsError)
+        case ["check", config]:
+            run_main(lambda: check(Path(config)), ConfigFileError)
+        case _:
+            sys.exit(USAGE)
+
+
 if __name__ == "__main__":
-    run_main(main, ScenarioError)
+    main()

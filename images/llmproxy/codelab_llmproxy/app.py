@@ -2,21 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock
-from codelab_core.server import Drain, Running, bind
-from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.server import Drain, Running, bind, cancelled_at_end
+from codelab_core.service import Check, Readiness, Service, build_app, load_internal_keys
 from codelab_core.settings import LLMProxySettings
-from codelab_llmproxy.catalogue import SCRIPTED_ALIASES, Catalogue
+from codelab_llmproxy.egress import Egress
 from codelab_llmproxy.hot import Lane
 from codelab_llmproxy.inferences import Inferences
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_api import add_routes
+from codelab_llmproxy.offer import Offer, Workshop, secrets_of
 from codelab_llmproxy.scripted.models import ScriptedModels
 from codelab_llmproxy.scripted.provider import ScriptedProvider, Sleep, load_scenarios
 
@@ -26,7 +27,8 @@ def create_app(
 ) -> FastAPI:
     """The application; `sleep` paces the scripted provider.
 
-    Raises `SettingsError` for keys that cannot be read, and `ScenarioError`.
+    Raises `SettingsError` for keys that cannot be read, `ConfigFileError` and `SecretsError` for a
+    configuration that cannot be used, and `ScenarioError`.
     """
     app, _ = _assemble(settings, clock, sleep)
     return app
@@ -50,18 +52,19 @@ async def llmproxy(
 
 def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[FastAPI, Drain]:
     """The application and its drain."""
-    registry, readiness = CollectorRegistry(), Readiness()
+    registry, readiness, egress = CollectorRegistry(), Readiness(), Egress(clock)
     models = ScriptedModels(load_scenarios(settings.scenario_dir))
     scripted = ScriptedProvider(models, clock, sleep=sleep, time_scale=settings.scripted_time_scale)
-    catalogue = Catalogue([scripted], SCRIPTED_ALIASES)
+    offer = Offer(settings, Workshop(scripted, egress, secrets_of(settings)))
     metrics = Metrics(registry, clock)
-    for provider in catalogue.providers:
-        metrics.show_available(provider, is_available=True)
-    inferences = Inferences(settings, catalogue, metrics, clock)
+    offer.on_change(metrics.show_providers)
+    metrics.show_config(lambda: offer.is_valid)
+    inferences = Inferences(settings, offer, metrics, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with inferences.running():
+        async with egress, inferences.running(), cancelled_at_end() as tasks:
+            tasks.create_task(offer.watch())
             readiness.state = "ok"
             yield
 
@@ -72,16 +75,28 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
     service = Service(
         name=settings.service,
         lifespan=lifespan,
-        checks={scripted.name: _always_there},
+        checks=ProviderChecks(offer),
         keys=load_internal_keys(settings),
         readiness=readiness,
         registry=registry,
         clock=clock,
     )
     app = build_app(service)
-    add_routes(app, Lane(inferences, settings.max_body_bytes), inferences, catalogue)
+    add_routes(app, Lane(inferences, settings.max_body_bytes), inferences, offer)
     return app, drain
 
 
-async def _always_there() -> None:
-    """The scripted provider cannot be away."""
+class ProviderChecks(Mapping[str, Check]):
+    """A health check per provider that is on offer now."""
+
+    def __init__(self, offer: Offer) -> None:
+        self._offer = offer
+
+    def __getitem__(self, name: str) -> Check:
+        return {provider.name: provider.check for provider in self._offer.catalogue.providers}[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (provider.name for provider in self._offer.catalogue.providers)
+
+    def __len__(self) -> int:
+        return len(self._offer.catalogue.providers)

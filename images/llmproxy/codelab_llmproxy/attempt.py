@@ -7,18 +7,21 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.chunks import Chunk, Finish
+from codelab_llmproxy.clocks import Ticker, Watch
+from codelab_llmproxy.dialect import Ask, Decoder, names_of
 from codelab_llmproxy.faults import is_providers
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from codelab_llmproxy.translate_openai_request import encode_request, names_of
-from codelab_llmproxy.translate_openai_stream import OpenAIStreamDecoder
+from codelab_llmproxy.providers import Sending
 
 FIRST: Final = 1
+READ_ON_S: Final = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -29,36 +32,38 @@ class Attempt:
 
     target: Target
     stream: AsyncGenerator[bytes]
-    decoder: OpenAIStreamDecoder
-    deadline_s: float
+    decoder: Decoder
+    watch: Watch
 
 
-def prepare(request: InferenceRequest, target: Target) -> Attempt:
+def prepare(request: InferenceRequest, target: Target, clock: Clock) -> Attempt:
     """Encode a request for its target. Nothing is sent before the attempt runs."""
-    names = names_of(request)
     provider = target.provider
-    body = encode_request(request, target.model, provider.name, names)
-    return Attempt(
-        target,
-        provider.stream(body, FIRST),
-        OpenAIStreamDecoder(provider.name, names),
-        request.deadline_ms / 1000,
-    )
+    ask = Ask(request, target.facts, provider.name, names_of(request))
+    watch = Watch(target.limits, request.deadline_ms / 1000, clock)
+    sending = Sending(FIRST, affinity_of(request), watch)
+    stream = provider.stream(provider.dialect.encode(ask), sending)
+    return Attempt(target, stream, provider.dialect.decoder(ask), watch)
 
 
-async def run(attempt: Attempt, inference: Inference, metrics: Metrics) -> None:
+def affinity_of(request: InferenceRequest) -> str:
+    """What stays the same over the requests of one session; of one without, nothing does."""
+    session_id = request.metadata.get("session_id")
+    return session_id if isinstance(session_id, str) else request.inference_id or random_hex(16)
+
+
+async def run(attempt: Attempt, inference: Inference, metrics: Metrics, ticker: Ticker) -> None:
     """Read the provider to the end; every way in which that can end, ends the inference."""
-    outcome = "ok"
+    outcome, provider = "ok", attempt.target.provider
     try:
-        async with asyncio.timeout(attempt.deadline_s):
+        async with ticker.watching(attempt.watch):
             await _transfer(attempt, inference, metrics)
-        metrics.show_available(attempt.target.provider, is_available=True)
-    except TimeoutError:
-        outcome = "deadline"
-        inference.fail(CodelabError(Code.PROVIDER_TIMEOUT, "deadline"))
+        metrics.show_available(provider.name, is_available=True)
     except CodelabError as error:
         outcome = error.reason or "internal"
-        metrics.show_available(attempt.target.provider, is_available=not is_providers(error))
+        error.message = provider.redact(error.message)
+        if error.reason != "deadline":
+            metrics.show_available(provider.name, is_available=not is_providers(error))
         inference.fail(error)
     except asyncio.CancelledError:
         outcome = "cancelled"
@@ -69,6 +74,9 @@ async def run(attempt: Attempt, inference: Inference, metrics: Metrics) -> None:
         inference.fail(CodelabError(Code.INTERNAL))
     finally:
         metrics.count_attempt(attempt.target, outcome, attempt.decoder.malformed)
+        metrics.calls.observe(
+            attempt.target, metrics.since(inference.began), outcome, inference.usage
+        )
 
 
 async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) -> None:
@@ -78,12 +86,24 @@ async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) ->
         async for piece in stream:
             before = decoder.pieces
             chunks = decoder.feed(piece)
-            metrics.count_tokens(decoder.pieces - before)
+            if decoder.pieces != before:
+                attempt.watch.content(metrics.count_tokens(decoder.pieces - before))
             if chunks and not inference.record.head:
-                metrics.observe_first_chunk(inference.began)
+                metrics.calls.observe_first_chunk(metrics.since(inference.began))
             if _record(chunks, inference):
+                await _read_on(stream)
                 return
     _record(decoder.close(), inference)
+
+
+async def _read_on(stream: AsyncGenerator[bytes]) -> None:
+    """Wait a moment for the end of the bytes: the connection can be used again then."""
+    try:
+        async with asyncio.timeout(READ_ON_S):
+            async for _ in stream:
+                pass
+    except (TimeoutError, CodelabError):
+        log.debug("a provider left its answer open")
 
 
 def _record(chunks: list[Chunk], inference: Inference) -> bool:

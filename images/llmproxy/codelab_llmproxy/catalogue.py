@@ -1,63 +1,168 @@
-"""Which models there are, under which names, and who serves them."""
+"""Which models there are, under which names, and who serves them; immutable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.llm_config import ClocksConfig, LLMConfig, RouteConfig
+from codelab_core.llm_names import SCRIPTED, Names, RouteName, UnknownNameError, names_of
 from codelab_core.protocol.inference import ModelInfo
+from codelab_llmproxy.affinity import ranked
+from codelab_llmproxy.clocks import Limits, limits_of
+from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.providers import Provider
 
-SCRIPTED_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "default": "scripted/agent",
-        "auto": "scripted/agent",
-        "gpt-4": "scripted/agent",
-        "gpt-4o": "scripted/agent",
-        "claude-3": "scripted/agent",
-        "local-llama2": "scripted/agent",
-    }
-)
-"""Names that answer even where no provider is configured."""
+SCRIPTED_MODEL: Final = f"{SCRIPTED}/agent"
+_KIND_OF_ALIAS: Final[Mapping[str, str]] = {
+    "gpt-4": "openai-compatible",
+    "gpt-4o": "openai-compatible",
+    "claude-3": "anthropic",
+    "local-llama2": "ollama",
+}
+"""Names that people know, and the kind of provider that each stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one inference goes; `label` stands for the model in metrics."""
+    """Where one inference goes, and how long each part of it may take."""
 
     provider: Provider
-    model: str
-    label: str
+    facts: ModelFacts
+    limits: Limits
+
+    @property
+    def model(self) -> str:
+        """The model as its provider knows it."""
+        return self.facts.id
+
+    @property
+    def label(self) -> str:
+        """The model as metrics name it."""
+        return self.facts.label
 
 
 class Catalogue:
-    """All models of some providers, and other names for them; immutable."""
+    """All models of some providers, and other names for them.
 
-    def __init__(self, providers: Sequence[Provider], aliases: Mapping[str, str]) -> None:
+    The providers are those of the configuration, in its order.
+    """
+
+    def __init__(self, providers: Sequence[Provider], config: LLMConfig) -> None:
         self.providers = tuple(providers)
-        self._aliases = aliases
+        self._by_name = {provider.name: provider for provider in providers}
+        self._routes = config.routes
+        named = names_of(config.model_dump())
+        aliases = dict(config.aliases) | dict(_default_aliases(config, providers))
+        self._names = Names(named.models, named.scripted, aliases, named.routes)
 
-    def resolve(self, model: str) -> Target:
-        """The target of a model or alias; raises `NOT_FOUND`/unknown_model with the valid ids."""
-        wanted = self._aliases.get(model, model)
-        for provider in self.providers:
-            if provider.knows(wanted):
-                return Target(provider, wanted, provider.label(wanted))
-        raise CodelabError(
+    def resolve(self, name: str, affinity: str = "") -> Target:
+        """The target of a name; raises `NOT_FOUND`/unknown_model with the valid ids."""
+        try:
+            meaning = self._names.meaning(name)
+        except UnknownNameError:
+            raise self._unknown(name) from None
+        if isinstance(meaning, RouteName):
+            route = self._routes[meaning.route]
+            return self._first(route, affinity)
+        facts = self._by_name[meaning.provider].find(meaning.model)
+        if facts is None:
+            raise self._unknown(name)
+        return self._target(meaning.provider, facts)
+
+    def models(self) -> list[ModelInfo]:
+        """Every model to list, aliases and routes first: they are what most callers ask for."""
+        others = [*self._names.aliases, *self._routes]
+        return [
+            *(_info(name, self.resolve(name)) for name in others if self._leads(name)),
+            *(
+                _info(self._shown(provider, facts), self._target(provider.name, facts))
+                for provider in self.providers
+                for facts in provider.models()
+            ),
+        ]
+
+    def _leads(self, name: str) -> bool:
+        """Whether a name stands for a model; one of a scenario that is gone does not."""
+        try:
+            self.resolve(name)
+        except CodelabError:
+            return False
+        return True
+
+    def _shown(self, provider: Provider, facts: ModelFacts) -> str:
+        """The id of a model, with its provider where another has one of the same name."""
+        having = [other for other in self.providers if other.find(facts.id)]
+        is_taken = facts.id in self._names.aliases or facts.id in self._routes
+        return f"{provider.name}/{facts.id}" if is_taken or len(having) > 1 else facts.id
+
+    def _first(self, route: RouteConfig, affinity: str) -> Target:
+        """The target to try first: by priority, then the same one for the same session."""
+        best = min(target.priority for target in route.targets)
+        named = {f"{t.provider}/{t.model}": t for t in route.targets if t.priority == best}
+        weighted = ((name, target.weight) for name, target in named.items())
+        target = named[ranked(affinity, weighted)[0]]
+        facts = self._by_name[target.provider].find(target.model)
+        if facts is None:
+            raise self._unknown(target.model)
+        return self._target(target.provider, facts, route.clocks)
+
+    def _target(
+        self, provider: str, facts: ModelFacts, clocks: ClocksConfig | None = None
+    ) -> Target:
+        """A model with its limits; those of the route win."""
+        found = self._by_name[provider]
+        limits = limits_of(found.kind, reasoning=facts.reasoning)
+        limits = limits.changed(facts.clocks)
+        return Target(found, facts, limits.changed(clocks) if clocks else limits)
+
+    def _unknown(self, name: str) -> CodelabError:
+        """The error of a name that stands for nothing."""
+        return CodelabError(
             Code.NOT_FOUND,
             "unknown_model",
-            message=f"There is no model {model[:128]!r}.",
+            message=f"There is no model {name[:128]!r}.",
             models=[known.id for known in self.models()],
         )
 
-    def models(self) -> list[ModelInfo]:
-        """Every model to list, aliases first: they are what most callers ask for."""
-        real = [model for provider in self.providers for model in provider.models()]
-        by_id = {model.id: model for model in real}
-        aliases = [
-            by_id[model].model_copy(update={"id": alias, "name": alias})
-            for alias, model in self._aliases.items()
-        ]
-        return aliases + real
+
+def _default_aliases(config: LLMConfig, providers: Sequence[Provider]) -> Iterator[tuple[str, str]]:
+    """Names that the configuration need not give.
+
+    Beside a real provider the scripted one answers only where it is named: nobody may take what it
+    says for the answer of a model.
+    """
+    taken = config.aliases.keys() | config.routes.keys()
+    firsts = {kind: _first_of(kind, providers) for kind in ("", *_KIND_OF_ALIAS.values())}
+    is_scripted_only = all(provider.kind == SCRIPTED for provider in providers)
+    wanted = {"default": next(iter(config.routes), firsts[""])}
+    wanted["auto"] = wanted["default"] if "default" not in taken else "default"
+    for alias, kind in _KIND_OF_ALIAS.items():
+        wanted[alias] = firsts[""] if is_scripted_only else firsts[kind]
+    real = {facts.id for provider in providers for facts in provider.models()}
+    for alias, name in wanted.items():
+        if name and alias not in taken and alias not in real:
+            yield alias, name
+
+
+def _first_of(kind: str, providers: Sequence[Provider]) -> str | None:
+    """The first model of the first provider of a kind, or of any."""
+    for provider in providers:
+        if not kind or provider.kind == kind:
+            return f"{provider.name}/{provider.models()[0].id}"
+    return None
+
+
+def _info(name: str, target: Target) -> ModelInfo:
+    """A model as callers see it, under one of its names."""
+    facts = target.facts
+    return ModelInfo(
+        id=name,
+        name=facts.id if name == facts.id else name,
+        provider=target.provider.name,
+        family=facts.family,
+        context_length=facts.context_window,
+        max_tokens=facts.max_output,
+        supports_tools=facts.tools,
+    )

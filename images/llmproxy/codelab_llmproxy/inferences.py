@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
@@ -14,6 +14,7 @@ from codelab_core.protocol.inference import InferenceRequest
 from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy import attempt
 from codelab_llmproxy.catalogue import Catalogue
+from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import BodyDigest
@@ -39,14 +40,23 @@ class Entry:
     task: asyncio.Task[None] | None = None
 
 
+class Offered(Protocol):
+    """Where the models are that can be asked now."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All of them."""
+
+
 class Inferences:
     """Owns the tasks: nothing is produced outside of `running`."""
 
     def __init__(
-        self, settings: LLMProxySettings, catalogue: Catalogue, metrics: Metrics, clock: Clock
+        self, settings: LLMProxySettings, offer: Offered, metrics: Metrics, clock: Clock
     ) -> None:
         self._settings = settings
-        self._catalogue = catalogue
+        self._offer = offer
+        self._ticker = Ticker(clock)
         self._metrics = metrics
         self._clock = clock
         self._live: dict[str, Entry] = {}
@@ -63,11 +73,13 @@ class Inferences:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             sweeper = tasks.create_task(self._sweep_forever())
+            ticking = tasks.create_task(self._ticker.run())
             try:
                 yield
             finally:
                 self._tasks = None
                 sweeper.cancel()
+                ticking.cancel()
                 self._abandon()
 
     async def drain(self) -> None:
@@ -127,8 +139,8 @@ class Inferences:
     def _create(self, request: InferenceRequest, decoded: dict[str, Any]) -> Inference:
         """A new inference and its task."""
         tasks = self._admit(request)
-        target = self._catalogue.resolve(request.model)
-        call = attempt.prepare(request, target)
+        target = self._offer.catalogue.resolve(request.model, attempt.affinity_of(request))
+        call = attempt.prepare(request, target, self._clock)
         inference = Inference(
             request.inference_id or f"i-{random_hex(32)}",
             target,
@@ -140,7 +152,7 @@ class Inferences:
         entry = Entry(inference, BodyDigest(decoded))
         self._live[inference.id] = entry
         self._idle.clear()
-        entry.task = tasks.create_task(attempt.run(call, inference, self._metrics))
+        entry.task = tasks.create_task(attempt.run(call, inference, self._metrics, self._ticker))
         if inference.detachable:
             asyncio.get_running_loop().call_later(DIGEST_DELAY_S, entry.digest.value)
         return inference

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from codelab_core.clock import Clock
-from codelab_llmproxy.catalogue import Target
-from codelab_llmproxy.providers import Provider
+from codelab_llmproxy.call_metrics import CallMetrics
+from codelab_llmproxy.catalogue import Catalogue, Target
 from codelab_llmproxy.token_rate import TokenRate
-
-_FIRST_TOKEN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
@@ -51,21 +49,23 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
-        self._first_token = Histogram(
-            "codelab_llmproxy_first_chunk_seconds",
-            "Time from the request to the first chunk of the answer",
-            buckets=_FIRST_TOKEN_BUCKETS,
+        self._providers: set[str] = set()
+        self._config_valid = Gauge(
+            "codelab_llmproxy_config_valid",
+            "Whether the configuration file is the one that is in use",
             registry=registry,
         )
+        self.calls = CallMetrics(registry)
 
     def count_live(self, live: Callable[[], int]) -> None:
         """Show how many inferences are live, asked for at each scrape."""
         self._live.set_function(live)
 
-    def count_tokens(self, tokens: int) -> None:
-        """Output tokens that just came. Hot: once per token."""
-        if tokens:
-            self._rate.add(tokens, self._clock.monotonic())
+    def count_tokens(self, tokens: int) -> float:
+        """Output tokens that just came; returns the moment. Hot: once per token."""
+        now = self._clock.monotonic()
+        self._rate.add(tokens, now)
+        return now
 
     def count_attempt(self, target: Target, outcome: str, malformed: int) -> None:
         """An upstream call that ended."""
@@ -73,14 +73,27 @@ class Metrics:
         if malformed:
             self._malformed.labels(target.provider.name).inc(malformed)
 
-    def show_available(self, provider: Provider, *, is_available: bool) -> None:
+    def show_available(self, provider: str, *, is_available: bool) -> None:
         """How a provider is doing; one that was never called is taken to be well."""
-        self._available.labels(provider.name).set(is_available)
+        self._available.labels(provider).set(is_available)
+
+    def show_providers(self, catalogue: Catalogue) -> None:
+        """The providers there are now; those of before are shown no longer."""
+        names = {provider.name for provider in catalogue.providers}
+        for gone in self._providers - names:
+            self._available.remove(gone)
+        for new in names - self._providers:
+            self.show_available(new, is_available=True)
+        self._providers = names
+
+    def show_config(self, is_valid: Callable[[], bool]) -> None:
+        """Whether the configuration file is the one in use, asked for at each scrape."""
+        self._config_valid.set_function(is_valid)
 
     def count_wasted(self, reason: str, chunks: int) -> None:
         """Chunks that were recorded for nobody."""
         self._wasted.labels(reason).inc(chunks)
 
-    def observe_first_chunk(self, began: float) -> None:
-        """The first chunk of an answer that was asked for at a moment."""
-        self._first_token.observe(self._clock.monotonic() - began)
+    def since(self, began: float) -> float:
+        """Seconds since a moment."""
+        return self._clock.monotonic() - began

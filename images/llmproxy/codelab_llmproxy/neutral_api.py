@@ -8,10 +8,9 @@ from starlette.routing import Route
 from codelab_core.middleware import Receive, Scope, Send
 from codelab_core.protocol.inference import InferenceView, ModelInfo, ProviderView
 from codelab_core.service import json_response
-from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint
 from codelab_llmproxy.inference import Inference
-from codelab_llmproxy.inferences import Inferences
+from codelab_llmproxy.inferences import Inferences, Offered
 
 
 class RawRoute(Route):
@@ -23,7 +22,7 @@ class RawRoute(Route):
         await super().handle(scope, receive, send)
 
 
-def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, catalogue: Catalogue) -> None:
+def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered) -> None:
     """Add every route of the neutral lane."""
     app.router.routes += [
         RawRoute("/llm/stream", StreamEndpoint(lane), methods=["POST"]),
@@ -33,7 +32,7 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, catalogue: Cata
     @app.get("/llm/models", response_model=list[ModelInfo])
     async def models() -> Response:
         """Every model and alias, as a bare array."""
-        shown = [model.model_dump(mode="json") for model in catalogue.models()]
+        shown = [model.model_dump(mode="json") for model in offer.catalogue.models()]
         return json_response(shown)
 
     @app.get("/llm/providers", response_model=list[ProviderView])
@@ -42,7 +41,7 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, catalogue: Cata
         return json_response(
             [
                 {"name": provider.name, "kind": provider.kind, "models": len(provider.models())}
-                for provider in catalogue.providers
+                for provider in offer.catalogue.providers
             ]
         )
 

@@ -1,33 +1,55 @@
 """What the proxy asks of every provider, whatever its dialect and wherever it runs."""
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from codelab_core.protocol.inference import ModelInfo
+from codelab_llmproxy.clocks import Watch
+from codelab_llmproxy.dialect import Dialect
+from codelab_llmproxy.model_facts import ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What goes with one upstream call besides its body.
+
+    `attempt` counts from 1, `affinity` is the same for all calls of a session.
+    """
+
+    attempt: int
+    affinity: str
+    watch: Watch
 
 
 class Provider(Protocol):
-    """A company, a server or a program that serves models."""
+    """A company, a server or a program that serves models.
+
+    `name` stands in answers, metrics and configuration; `kind` is its dialect or `scripted`.
+    """
 
     @property
-    def name(self) -> str:
-        """Name in answers, metrics and configuration."""
+    def name(self) -> str: ...
 
     @property
-    def kind(self) -> str:
-        """Its dialect: `openai-compatible`, `anthropic`, `ollama` or `scripted`."""
+    def kind(self) -> str: ...
 
-    def models(self) -> Sequence[ModelInfo]:
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def models(self) -> Sequence[ModelFacts]:
         """The models to list."""
 
-    def knows(self, model: str) -> bool:
-        """Whether a model can be asked for; there may be more than are listed."""
+    def find(self, model: str) -> ModelFacts | None:
+        """A model that can be asked for; there may be more than are listed."""
 
-    def label(self, model: str) -> str:
-        """A model as metrics name it: from a bounded set."""
-
-    def stream(self, body: bytes, attempt: int) -> AsyncGenerator[bytes]:
+    def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """Send one request of its dialect; yields the bytes of the answer as they come.
 
         Raises `CodelabError` with the code and class of what went wrong.
         """
+
+    def redact(self, text: str) -> str:
+        """The text without the keys of this provider."""
+
+    async def check(self) -> None:
+        """Return when it is there; raises when it is not, or does not take the key."""

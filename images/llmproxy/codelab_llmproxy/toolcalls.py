@@ -4,7 +4,6 @@ Life of a call: open, args, closed (the braces are balanced), ended (the provide
 that is not a complete JSON object at its end is a failure, never a call with other arguments.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -14,18 +13,9 @@ import orjson
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import WholeCall
+from codelab_llmproxy.object_scan import JSON_SPACE, ObjectScan
 
-MAX_DEPTH: Final = 64
 MAX_ARGUMENT_CHARS: Final = 8 * 1024 * 1024
-_PLAIN: Final = re.compile(r'[^"{}\[\]]*+')
-_IN_STRING: Final = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_JSON_SPACE: Final = " \t\r\n"
-
-
-def _over(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where a pattern that matches any text stops."""
-    found = pattern.match(text, at)
-    return found.end() if found else at
 
 
 class CallState(Enum):
@@ -35,64 +25,6 @@ class CallState(Enum):
     ARGS = "args"
     CLOSED = "closed"
     ENDED = "ended"
-
-
-class ObjectScan:
-    """Tells when JSON text that comes in pieces has closed its outermost object.
-
-    Looks at quotes, brackets and escapes only; whether the text is valid JSON is for a parser.
-    """
-
-    __slots__ = ("_depth", "_escaped", "_in_string", "closed")
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = False
-        self._escaped = False
-        self.closed = False
-
-    def feed(self, text: str) -> None:
-        """Go on through the next piece.
-
-        Raises `ValueError` for text after the end, text that is no object, and 65 levels.
-        """
-        at, end = 0, len(text)
-        if self._escaped and end:
-            at, self._escaped = 1, False
-        while at < end:
-            at = self._string(text, at) if self._in_string else self._structure(text, at)
-
-    def _string(self, text: str, at: int) -> int:
-        """Go on to the end of the string, or of the piece."""
-        at = _over(_IN_STRING, text, at)
-        if at < len(text):
-            self._escaped = text[at] == "\\"
-            self._in_string = self._escaped
-        return at + 1
-
-    def _structure(self, text: str, at: int) -> int:
-        """Go on to the next quote or bracket, and over it."""
-        found = _over(_PLAIN, text, at)
-        if not self._depth and text[at:found].strip(_JSON_SPACE):
-            raise ValueError("text outside of the object")
-        if found < len(text):
-            self._enter(text[found])
-        return found + 1
-
-    def _enter(self, sign: str) -> None:
-        """Take one quote or bracket."""
-        if not self._depth and (self.closed or sign != "{"):
-            raise ValueError("text outside of the object")
-        match sign:
-            case '"':
-                self._in_string = True
-            case "{" | "[":
-                self._depth += 1
-            case _:
-                self._depth -= 1
-                self.closed = not self._depth
-        if self._depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +64,16 @@ class OpenCall:
         if self._scan.closed and self.state is CallState.ARGS:
             self.state = CallState.CLOSED
 
+    def close(self) -> None:
+        """No more will come; raises `ValueError` where it is not complete."""
+        if self.state is CallState.ARGS and "".join(self._texts).strip(JSON_SPACE):
+            raise ValueError("it is not complete")
+        self.state = CallState.CLOSED
+
     def whole(self) -> WholeCall:
         """The finished call; no text at all means no arguments. Raises `ValueError` otherwise."""
         text = "".join(self._texts)
-        is_blank = not text.strip(_JSON_SPACE)
+        is_blank = not text.strip(JSON_SPACE)
         if not self.name or (self.state is CallState.ARGS and not is_blank):
             raise ValueError("it is not complete")
         arguments: dict[str, Any] = {} if is_blank else orjson.loads(text)
@@ -169,6 +107,21 @@ class CallAssembler:
                 call = self._open(fragment)
             call.name = call.name or fragment.name or ""
             call.append(fragment.arguments)
+        except ValueError as error:
+            raise incomplete(str(error)) from error
+
+    def end(self, key: int) -> None:
+        """The provider has closed the call under its index.
+
+        Raises `MODEL_OUTPUT_INVALID`/tool_call_incomplete where that is not whole; an index that is
+        not known is passed over.
+        """
+        call = self._latest(key)
+        if call is None or call.state is CallState.ENDED:
+            return
+        try:
+            call.close()
+            self._end_closed()
         except ValueError as error:
             raise incomplete(str(error)) from error
 

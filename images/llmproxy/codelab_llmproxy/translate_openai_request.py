@@ -17,45 +17,50 @@ from codelab_core.protocol.inference import (
     NeutralMessage,
     OfferedTool,
 )
+from codelab_llmproxy.dialect import Ask
+from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.provider_state import unseal
 from codelab_llmproxy.toolnames import ToolNames
 
 _TOOL_CHOICES: Final = frozenset({"auto", "none", "required"})
 
 
-def names_of(request: InferenceRequest) -> ToolNames:
-    """The name table of a request: tools on offer, and those that its history has calls of."""
-    called = (call.name for message in request.messages for call in message.tool_calls)
-    return ToolNames([*(tool.name for tool in request.tools), *called])
-
-
-def encode_request(request: InferenceRequest, model: str, provider: str, names: ToolNames) -> bytes:
-    """The body to send; `provider` decides whose state goes back with the history."""
+def encode_request(ask: Ask) -> bytes:
+    """The body to send."""
     body: dict[str, Any] = {
-        "model": model,
-        "messages": [_message(message, provider, names) for message in request.messages],
+        "model": ask.model.id,
+        "messages": [
+            _message(message, ask.provider, ask.names) for message in ask.request.messages
+        ],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return orjson.dumps(body | dict(_tools(request, names)) | dict(_sampling(request)))
+    return orjson.dumps(body | dict(_tools(ask)) | dict(_sampling(ask.request, ask.model)))
 
 
-def _sampling(request: InferenceRequest) -> Iterator[tuple[str, Any]]:
-    """Optional fields; what nobody asked for is left to the provider."""
+def _sampling(request: InferenceRequest, model: ModelFacts) -> Iterator[tuple[str, Any]]:
+    """Optional fields; what nobody asked for is left to the provider.
+
+    Models that reason know the limit by another name, and refuse a temperature.
+    """
     if request.max_tokens is not None:
-        yield "max_tokens", request.max_tokens
-    if request.temperature is not None:
+        limit = "max_completion_tokens" if model.reasoning else "max_tokens"
+        yield limit, request.max_tokens
+    if request.temperature is not None and not model.reasoning:
         yield "temperature", request.temperature
-    if request.stop:
+    if request.stop and not model.reasoning:
         yield "stop", request.stop
+    if model.reasoning_effort:
+        yield "reasoning_effort", model.reasoning_effort
     session_id = request.metadata.get("session_id")
-    if isinstance(session_id, str):
+    if model.family == "gpt" and isinstance(session_id, str):  # strict servers know no such field
         yield "prompt_cache_key", hashlib.sha256(session_id.encode()).hexdigest()[:32]
 
 
-def _tools(request: InferenceRequest, names: ToolNames) -> Iterator[tuple[str, Any]]:
+def _tools(ask: Ask) -> Iterator[tuple[str, Any]]:
     """Tools and how to choose among them; providers refuse the latter without the former."""
-    if not request.tools:
+    request, names = ask.request, ask.names
+    if not request.tools or not ask.model.tools:
         return
     choice = request.tool_choice
     yield "tools", [_tool(tool, names) for tool in request.tools]
@@ -65,7 +70,8 @@ def _tools(request: InferenceRequest, names: ToolNames) -> Iterator[tuple[str, A
         if choice in _TOOL_CHOICES
         else {"type": "function", "function": {"name": names.to_provider(choice)}},
     )
-    yield "parallel_tool_calls", request.parallel_tool_calls
+    if ask.model.parallel_tool_calls:
+        yield "parallel_tool_calls", request.parallel_tool_calls
 
 
 def _tool(tool: OfferedTool, names: ToolNames) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import anyio
@@ -8,6 +9,7 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy.attempt import prepare, run
+from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_answer import AnswerFold
@@ -22,14 +24,16 @@ class Stage:
         request = InferenceRequest.model_validate({"messages": messages} | fields)
         self.provider = StageProvider()
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, HandClock())
+        self.clock = HandClock()
+        self.metrics = Metrics(self.registry, self.clock)
+        self.ticker = Ticker(self.clock)
         target = stage_catalogue(self.provider).resolve("default")
-        self.attempt = prepare(request, target)
+        self.attempt = prepare(request, target, self.clock)
         self.inference = Inference("i-1", target, HandClock(), lambda _: None, detachable=True)
 
     async def play(self) -> None:
         with anyio.fail_after(5):
-            await run(self.attempt, self.inference, self.metrics)
+            await run(self.attempt, self.inference, self.metrics, self.ticker)
 
     def kinds(self) -> list[str]:
         return [frame.split(b"\n")[1].decode()[7:] for frame in self.inference.record.read(0)]
@@ -151,7 +155,12 @@ async def test_the_deadline_ends_it() -> None:
     stage = Stage(deadline_ms=20)
     stage.provider.say("a")
 
-    await stage.play()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stage.play())
+        with stage.inference.reader(0) as reader:
+            await reader.frames()
+        stage.clock.advance(0.02)
+        stage.ticker.tick()
 
     assert stage.attempts() == ["deadline"]
     assert b'"class":"deadline"' in stage.inference.record.read(1)[0]
@@ -163,7 +172,7 @@ async def test_a_cancelled_attempt_leaves_the_provider() -> None:
     stage.provider.say("a")
 
     with anyio.move_on_after(0.02) as scope:
-        await run(stage.attempt, stage.inference, stage.metrics)
+        await run(stage.attempt, stage.inference, stage.metrics, stage.ticker)
 
     assert scope.cancelled_caught
     assert (stage.attempts(), stage.provider.closed) == (["cancelled"], 1)

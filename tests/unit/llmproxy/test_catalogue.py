@@ -4,12 +4,15 @@ import pytest
 
 from codelab_core.clock import SYSTEM_CLOCK
 from codelab_core.errors import CodelabError
-from codelab_llmproxy.catalogue import SCRIPTED_ALIASES, Catalogue, Target
+from codelab_core.settings import LLMProxySettings
+from codelab_llmproxy.catalogue import Catalogue
+from codelab_llmproxy.default_config import default_config
+from codelab_llmproxy.known_models import known_models
 from codelab_llmproxy.scripted.models import ScriptedModels
 from codelab_llmproxy.scripted.provider import ScriptedProvider
 
 PROVIDER = ScriptedProvider(ScriptedModels({}), SYSTEM_CLOCK, sleep=asyncio.sleep)
-CATALOGUE = Catalogue([PROVIDER], SCRIPTED_ALIASES)
+CATALOGUE = Catalogue([PROVIDER], default_config(LLMProxySettings.load(), known_models()))
 
 
 @pytest.mark.parametrize(
@@ -23,7 +26,9 @@ CATALOGUE = Catalogue([PROVIDER], SCRIPTED_ALIASES)
     ],
 )
 def test_models_and_aliases_have_a_target(name: str, model: str, label: str) -> None:
-    assert CATALOGUE.resolve(name) == Target(PROVIDER, model, label)
+    target = CATALOGUE.resolve(name)
+
+    assert (target.provider, target.model, target.label) == (PROVIDER, model, label)
 
 
 def test_an_unknown_model_is_refused_with_those_that_there_are() -> None:

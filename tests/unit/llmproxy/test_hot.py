@@ -13,7 +13,7 @@ from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint, read_body
 from codelab_llmproxy.inference import HEARTBEAT
 from codelab_llmproxy.inferences import Inferences
 from codelab_llmproxy.metrics import Metrics
-from fakes.stage import HandClock, StageProvider, stage_catalogue
+from fakes.stage import HandClock, StageOffer, StageProvider, stage_catalogue
 
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
 
@@ -55,7 +55,9 @@ class Proxy:
         clock = HandClock()
         metrics = Metrics(CollectorRegistry(), clock)
         settings = LLMProxySettings.load()
-        self.inferences = Inferences(settings, stage_catalogue(self.provider), metrics, clock)
+        self.inferences = Inferences(
+            settings, StageOffer(stage_catalogue(self.provider)), metrics, clock
+        )
         lane = Lane(self.inferences, 10_000, heartbeat_s)
         self.stream, self.chat = StreamEndpoint(lane), ChatEndpoint(lane)
 

@@ -6,13 +6,12 @@ import pytest
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import Usage
-from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.chunks import Finish, Text
 from codelab_llmproxy.inference import HEARTBEAT, Inference, Reader
 from codelab_llmproxy.record import MAX_BYTES
-from fakes.stage import HandClock, StageProvider
+from fakes.stage import HandClock, stage_target
 
-TARGET = Target(StageProvider(), "stage", "stage")
+TARGET = stage_target()
 DONE = (
     b'{"finish_reason":"stop","model":"stage","provider":"stage","attempts":[{"provider":"stage",'
     b'"model":"stage","class":"ok","billed":"yes"}],"warnings":[]}'

@@ -14,7 +14,7 @@ from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.inferences import Inferences
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import parse
-from fakes.stage import HandClock, StageProvider, stage_catalogue
+from fakes.stage import HandClock, StageOffer, StageProvider, stage_catalogue
 
 
 class World:
@@ -26,7 +26,7 @@ class World:
         self.registry = CollectorRegistry()
         self.inferences = Inferences(
             LLMProxySettings.load(**settings),
-            stage_catalogue(self.provider),
+            StageOffer(stage_catalogue(self.provider)),
             Metrics(self.registry, self.clock),
             self.clock,
         )
@@ -246,7 +246,10 @@ async def test_an_unknown_model_is_refused() -> None:
     async with world() as w:
         error = w.refusal(model="nobody")
 
-    assert (error.reason, error.details) == ("unknown_model", {"models": ["default", "stage"]})
+    assert (error.reason, error.details) == (
+        "unknown_model",
+        {"models": ["default", "auto", "gpt-4", "gpt-4o", "stage"]},
+    )
     assert w.value("inflight") == 0.0
 
 

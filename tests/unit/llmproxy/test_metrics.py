@@ -1,17 +1,12 @@
-import asyncio
-
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from codelab_core.clock import SYSTEM_CLOCK
-from codelab_llmproxy.catalogue import Target
+from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.metrics import Metrics
-from codelab_llmproxy.scripted.models import ScriptedModels
-from codelab_llmproxy.scripted.provider import ScriptedProvider
-from fakes.stage import HandClock
+from fakes.stage import CONFIG, HandClock, StageProvider, stage_catalogue, stage_target
 
-PROVIDER = ScriptedProvider(ScriptedModels({}), SYSTEM_CLOCK, sleep=asyncio.sleep)
-TARGET = Target(PROVIDER, "scripted/tokens-3@1", "scripted/tokens")
+TARGET = stage_target()
+NAMES = 'model="stage",provider="stage"'
 
 
 def lines(registry: CollectorRegistry) -> list[str]:
@@ -43,19 +38,33 @@ def test_labels_come_from_configuration() -> None:
     metrics.count_live(lambda: 3)
     metrics.count_attempt(TARGET, "ok", 0)
     metrics.count_attempt(TARGET, "cut", 2)
-    metrics.show_available(PROVIDER, is_available=False)
+    metrics.show_available("stage", is_available=False)
     metrics.count_wasted("cancel", 4)
-    metrics.observe_first_chunk(999.5)
+    metrics.show_config(lambda: True)
 
-    labels = 'model="scripted/tokens",provider="scripted"'
     assert [line for line in lines(registry) if "_bucket" not in line] == [
         "llm_proxy_tokens_per_second 0.0",
         "codelab_llmproxy_inflight 3.0",
-        f'codelab_llmproxy_attempts_total{{class="ok",{labels}}} 1.0',
-        f'codelab_llmproxy_attempts_total{{class="cut",{labels}}} 1.0',
-        'codelab_llmproxy_malformed_events_total{provider="scripted"} 2.0',
-        'codelab_llmproxy_provider_available{provider="scripted"} 0.0',
+        f'codelab_llmproxy_attempts_total{{class="ok",{NAMES}}} 1.0',
+        f'codelab_llmproxy_attempts_total{{class="cut",{NAMES}}} 1.0',
+        'codelab_llmproxy_malformed_events_total{provider="stage"} 2.0',
+        'codelab_llmproxy_provider_available{provider="stage"} 0.0',
         'codelab_llmproxy_wasted_tokens_total{reason="cancel"} 4.0',
-        "codelab_llmproxy_first_chunk_seconds_count 1.0",
-        "codelab_llmproxy_first_chunk_seconds_sum 0.5",
+        "codelab_llmproxy_config_valid 1.0",
+        "codelab_llmproxy_first_chunk_seconds_count 0.0",
+        "codelab_llmproxy_first_chunk_seconds_sum 0.0",
     ]
+
+
+def test_only_providers_of_the_configuration_are_shown() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, HandClock())
+    metrics.show_available("gone", is_available=False)
+
+    metrics.show_providers(stage_catalogue(StageProvider()))
+    first = [line for line in lines(registry) if "provider_available" in line]
+    metrics.show_providers(Catalogue([], CONFIG))
+    second = [line for line in lines(registry) if "provider_available" in line]
+
+    assert first[-1] == 'codelab_llmproxy_provider_available{provider="stage"} 1.0'
+    assert [line for line in second if "stage" in line] == []

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import WholeCall
-from codelab_llmproxy.toolcalls import (
-    MAX_ARGUMENT_CHARS,
-    MAX_DEPTH,
-    CallAssembler,
-    Fragment,
-    ObjectScan,
-)
+from codelab_llmproxy.object_scan import MAX_DEPTH
+from codelab_llmproxy.toolcalls import MAX_ARGUMENT_CHARS, CallAssembler, Fragment
 
 ARGUMENTS = {"path": 'a"b\\.py', "content": "{[\n}]\\", "deep": {"list": [1, {"x": "\u2028"}]}}
 TEXT = orjson.dumps(ARGUMENTS).decode()
@@ -47,23 +42,6 @@ def is_refused(*fragments: Fragment) -> bool:
     except CodelabError as error:
         return (str(error.code), error.reason) == ("MODEL_OUTPUT_INVALID", "tool_call_incomplete")
     return False
-
-
-@settings(max_examples=200)
-@given(json_objects, st.data())
-def test_a_scan_closes_at_the_last_brace_and_not_before(
-    value: dict[str, Any], data: st.DataObject
-) -> None:
-    text = orjson.dumps(value).decode()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
-    scan = ObjectScan()
-
-    closed = []
-    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        scan.feed(text[start:end])
-        closed.append((end, scan.closed))
-
-    assert closed == [(end, end == len(text)) for end, _ in closed]
 
 
 @settings(max_examples=200)
@@ -262,3 +240,42 @@ def test_interleaved_calls_stay_apart_wherever_they_are_cut(source: random.Rando
     given_out += calls.finish()
 
     assert given_out == [whole(n, f"tool{n}", orjson.loads(texts[n])) for n in range(4)]
+
+
+def test_a_call_that_its_provider_closed_is_given_out_at_once() -> None:
+    calls = CallAssembler()
+    calls.add(Fragment(1, "x", "read", '{"a":1}'))
+    calls.add(Fragment(2, "y", "read", ""))
+
+    calls.end(1)
+    first = calls.take()
+    calls.end(1)
+    calls.end(9)
+    calls.end(2)
+
+    assert first == [whole(0, "read", {"a": 1})]
+    assert calls.take() == [whole(1, "read", {})]
+    assert calls.finish() == []
+
+
+def test_a_closed_call_waits_for_those_before_it() -> None:
+    calls = CallAssembler()
+    calls.add(Fragment(0, "x", "read", '{"a":'))
+    calls.add(Fragment(1, "y", "grep", '{"b":2}'))
+
+    calls.end(1)
+    early = calls.take()
+    calls.add(Fragment(0, None, None, "1}"))
+    calls.end(0)
+
+    assert early == []
+    assert calls.take() == [whole(0, "read", {"a": 1}), whole(1, "grep", {"b": 2})]
+
+
+@pytest.mark.parametrize("text", ["{", '{"a":', '{"a":1'])
+def test_a_call_closed_before_it_is_whole_is_an_error(text: str) -> None:
+    calls = CallAssembler()
+    calls.add(Fragment(0, "x", "read", text))
+
+    with pytest.raises(CodelabError, match="it is not complete"):
+        calls.end(0)

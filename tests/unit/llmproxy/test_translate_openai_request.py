@@ -1,23 +1,26 @@
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from codelab_core.protocol.inference import InferenceRequest
+from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.provider_state import seal
-from codelab_llmproxy.translate_openai_request import encode_request, names_of
+from codelab_llmproxy.translate_openai_request import encode_request
+from fakes.stage import FACTS, ask_of
 
 USER = {"role": "user", "content": "Hi"}
 
 
-def encoded(**fields: Any) -> str:
+def encoded(facts: ModelFacts = FACTS, **fields: Any) -> str:
     request = InferenceRequest.model_validate({"messages": [USER]} | fields)
-    return encode_request(request, "m-1", "scripted", names_of(request)).decode()
+    return encode_request(ask_of(request, facts=facts)).decode()
 
 
 def test_the_least_request_has_nothing_that_was_not_asked_for() -> None:
     assert encoded() == (
-        '{"model":"m-1","messages":[{"role":"user","content":"Hi"}],"stream":true,'
+        '{"model":"stage","messages":[{"role":"user","content":"Hi"}],"stream":true,'
         '"stream_options":{"include_usage":true}}'
     )
 
@@ -116,3 +119,38 @@ def test_the_messages_of_a_turn_are_a_prefix_of_the_next_turn_s() -> None:
         }
         history.append({"role": "assistant", "content": "", "tool_calls": [call]})
         history.append({"role": "tool", "call_id": f"c{turn}-0-0", "content": "{}"})
+
+
+TOOL = {"name": "git.diff"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending"),
+    [
+        pytest.param(
+            replace(FACTS, reasoning=True, reasoning_effort="none"),
+            '"max_completion_tokens":5,"reasoning_effort":"none",'
+            '"prompt_cache_key":"043a718774c572bd8a25adbeb1bfcd5c"}',
+            id="reasoning",
+        ),
+        pytest.param(
+            replace(FACTS, family="mistral"),
+            '"max_tokens":5,"temperature":0,"stop":["x"]}',
+            id="not-of-openai",
+        ),
+    ],
+)
+def test_fields_that_a_model_refuses_are_left_out(facts: ModelFacts, ending: str) -> None:
+    fields = {"max_tokens": 5, "temperature": 0, "stop": ["x"], "metadata": {"session_id": "s"}}
+
+    line = encoded(facts, **fields)
+
+    assert line.endswith('"stream_options":{"include_usage":true},' + ending)
+
+
+def test_a_model_without_tools_is_offered_none() -> None:
+    bare = encoded(replace(FACTS, tools=False), tools=[TOOL])
+    one_by_one = encoded(replace(FACTS, parallel_tool_calls=False), tools=[TOOL])
+
+    assert bare == encoded()
+    assert one_by_one.endswith('"tool_choice":"auto"}')

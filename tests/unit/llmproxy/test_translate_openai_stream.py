@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import Usage, WholeCall
+from codelab_core.protocol.inference import InferenceRequest, Usage, WholeCall
 from codelab_core.sse import MAX_EVENT_BYTES
 from codelab_llmproxy.chunks import Chunk, Finish, Text, Thought
-from codelab_llmproxy.toolnames import ToolNames
 from codelab_llmproxy.translate_openai_stream import OpenAIStreamDecoder
+from fakes.stage import ask_of
 
 DONE = b"data: [DONE]\n\n"
 
@@ -27,6 +27,8 @@ def call(index: Any, **fields: Any) -> dict[str, Any]:
     return {"tool_calls": [identity | {"function": fields}]}
 
 
+REQUEST = {"messages": [{"role": "user"}], "tools": [{"name": "git.diff"}]}
+ASK = ask_of(InferenceRequest.model_validate(REQUEST))
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2}
 COUNTED = Usage(prompt_tokens=5, completion_tokens=2)
 ROLE = event({"role": "assistant", "content": ""})
@@ -36,7 +38,7 @@ READ = WholeCall(index=0, name="git.diff", arguments={"path": "é"})
 
 
 def decoder() -> OpenAIStreamDecoder:
-    return OpenAIStreamDecoder("scripted", ToolNames(["git.diff"]))
+    return OpenAIStreamDecoder(ASK)
 
 
 def decoded(pieces: Iterable[bytes]) -> list[Chunk]:

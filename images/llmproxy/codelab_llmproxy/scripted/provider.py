@@ -10,7 +10,10 @@ import orjson
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import ModelInfo
+from codelab_core.llm_names import SCRIPTED
+from codelab_llmproxy.model_facts import ModelFacts
+from codelab_llmproxy.openai_dialect import OPENAI
+from codelab_llmproxy.providers import Sending
 from codelab_llmproxy.scripted.answer import Answer
 from codelab_llmproxy.scripted.conversation import Conversation
 from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels
@@ -29,8 +32,9 @@ Sleep = Callable[[float], Awaitable[None]]
 class ScriptedProvider:
     """Models that need no network and no key."""
 
-    name: Final = "scripted"
-    kind: Final = "scripted"
+    name: Final = SCRIPTED
+    kind: Final = SCRIPTED
+    dialect: Final = OPENAI
 
     def __init__(
         self, models: ScriptedModels, clock: Clock, *, sleep: Sleep, time_scale: float = 1.0
@@ -40,29 +44,24 @@ class ScriptedProvider:
         self._sleep = sleep
         self._time_scale = time_scale
 
-    def models(self) -> Sequence[ModelInfo]:
+    def models(self) -> Sequence[ModelFacts]:
         """The models to list."""
-        return [
-            ModelInfo(
-                id=name,
-                name=name,
-                provider=self.name,
-                family="scripted",
-                context_length=CONTEXT_TOKENS,
-                max_tokens=MAX_TOKENS,
-            )
-            for name in self._models.ids()
-        ]
+        return [_facts(name, name) for name in self._models.ids()]
 
-    def knows(self, model: str) -> bool:
-        """Whether there is such a model."""
-        return self._models.knows(model)
+    def find(self, model: str) -> ModelFacts | None:
+        """A model; the endless family shares the label `scripted/tokens`."""
+        if not self._models.knows(model):
+            return None
+        return _facts(model, model if model in self._models.ids() else "scripted/tokens")
 
-    def label(self, model: str) -> str:
-        """The model, `scripted/tokens` for all of the endless family."""
-        return model if model in self._models.ids() else "scripted/tokens"
+    def redact(self, text: str) -> str:
+        """There are no keys."""
+        return text
 
-    async def stream(self, body: bytes, attempt: int) -> AsyncGenerator[bytes]:
+    async def check(self) -> None:
+        """It cannot be away."""
+
+    async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """The answer to a request of the OpenAI dialect, one event at a time.
 
         Raises `CONTEXT_TOO_LONG` above 1,000,000 tokens, and what the model raises.
@@ -70,9 +69,9 @@ class ScriptedProvider:
         if len(body) > 4 * CONTEXT_TOKENS:
             raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=CONTEXT_TOKENS)
         if len(body) > BIG_BODY_BYTES:
-            answer, writer = await asyncio.to_thread(self._think, body, attempt)
+            answer, writer = await asyncio.to_thread(self._think, body, sending.attempt)
         else:
-            answer, writer = self._think(body, attempt)
+            answer, writer = self._think(body, sending.attempt)
         yield writer.opening()
         pieces = 0
         for event in writer.thinking(answer):
@@ -97,6 +96,17 @@ class ScriptedProvider:
         """The rhythm of an answer."""
         interval = self._time_scale / answer.pace if answer.pace else 0.0
         return Pacer(self._clock, self._sleep, interval)
+
+
+def _facts(model: str, label: str) -> ModelFacts:
+    """What there is to know of a scripted model."""
+    return ModelFacts(
+        id=model,
+        label=label,
+        family=SCRIPTED,
+        context_window=CONTEXT_TOKENS,
+        max_output=MAX_TOKENS,
+    )
 
 
 class Pacer:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,10 @@ import pytest
 
 from codelab_core.clock import SYSTEM_CLOCK
 from codelab_core.errors import CodelabError
+from codelab_llmproxy import clocks
+from codelab_llmproxy.clocks import Limits
+from codelab_llmproxy.model_facts import ModelFacts
+from codelab_llmproxy.providers import Sending
 from codelab_llmproxy.scripted.models import ScriptedModels
 from codelab_llmproxy.scripted.provider import (
     BIG_BODY_BYTES,
@@ -40,6 +45,10 @@ def provider(watch: Watch, time_scale: float = 1.0) -> ScriptedProvider:
     return ScriptedProvider(ScriptedModels({}), watch, sleep=watch.sleep, time_scale=time_scale)
 
 
+def sending(watch: Watch, attempt: int = 1) -> Sending:
+    return Sending(attempt, "s", clocks.Watch(Limits(), 60, watch))
+
+
 def body(text: str, model: str = "scripted/agent", **more: Any) -> bytes:
     messages = [{"role": "user", "content": text}]
     return orjson.dumps({"model": model, "messages": messages} | more)
@@ -48,7 +57,9 @@ def body(text: str, model: str = "scripted/agent", **more: Any) -> bytes:
 async def events(
     request: bytes, watch: Watch | None = None, time_scale: float = 1.0
 ) -> list[Mapping[str, Any]]:
-    pieces = [piece async for piece in provider(watch or Watch(), time_scale).stream(request, 1)]
+    chosen = watch or Watch()
+    stream = provider(chosen, time_scale).stream(request, sending(chosen))
+    pieces = [piece async for piece in stream]
     return [orjson.loads(piece[6:]) for piece in pieces[:-1]]
 
 
@@ -113,7 +124,10 @@ async def test_without_a_pace_others_still_get_their_turn(text: str, time_scale:
 
 async def test_the_same_request_gives_the_same_bytes() -> None:
     streams = [
-        [piece async for piece in provider(Watch()).stream(body("think about tea"), 1)]
+        [
+            piece
+            async for piece in provider(Watch()).stream(body("think about tea"), sending(Watch()))
+        ]
         for _ in range(2)
     ]
 
@@ -141,22 +155,21 @@ async def test_an_unknown_model_is_refused() -> None:
 def test_models_are_described() -> None:
     scripted = provider(Watch())
 
-    assert scripted.models()[2].model_dump() == {
-        "id": "echo",
-        "name": "echo",
-        "provider": "scripted",
-        "family": "scripted",
-        "context_length": 1_000_000,
-        "max_tokens": 100_000,
-        "supports_tools": True,
-        "is_available": True,
-    }
-    assert [scripted.label(name) for name in ("echo", "scripted/tokens-3@1")] == [
-        "echo",
-        "scripted/tokens",
-    ]
-    assert scripted.knows("scripted/tokens-3@1")
+    echo = ModelFacts("echo", "echo", "scripted", context_window=1_000_000, max_output=100_000)
+    assert (scripted.models()[2], scripted.find("echo")) == (echo, echo)
+    assert scripted.find("scripted/tokens-3@1") == replace(
+        echo, id="scripted/tokens-3@1", label="scripted/tokens"
+    )
+    assert scripted.find("scripted/none") is None
     assert (scripted.name, scripted.kind) == ("scripted", "scripted")
+
+
+async def test_it_is_always_there_and_has_no_keys() -> None:
+    scripted = provider(Watch())
+
+    await scripted.check()
+
+    assert scripted.redact("sk-12345678") == "sk-12345678"
 
 
 def test_scenarios_are_loaded_from_a_folder(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 import orjson
 
-from codelab_core.protocol.inference import Usage, WholeCall
+from codelab_core.protocol.inference import InferenceRequest, Usage, WholeCall
 from codelab_core.sse import SseParser
 from codelab_llmproxy.chunks import Finish, Text, Thought
 from codelab_llmproxy.scripted.answer import Answer, ToolUse
 from codelab_llmproxy.scripted.wire import MAX_FRAGMENTS, AnswerWriter
-from codelab_llmproxy.toolnames import ToolNames
 from codelab_llmproxy.translate_openai_stream import OpenAIStreamDecoder
+from fakes.stage import ask_of
 
 BODY = b'{"model":"echo"}x'
 LONG = {"path": "a", "content": 'x"\\é\n' * 1_000}
@@ -63,7 +63,8 @@ def test_parallel_calls_are_cut_and_interleaved() -> None:
 
 def test_what_is_written_is_what_is_decoded() -> None:
     answer = Answer(("a", " b"), ("t", " u"), (ToolUse("write_file", LONG), ToolUse("git_diff")))
-    decoder = OpenAIStreamDecoder("scripted", ToolNames(["git.diff"]))
+    offered = {"messages": [{"role": "user"}], "tools": [{"name": "git.diff"}]}
+    decoder = OpenAIStreamDecoder(ask_of(InferenceRequest.model_validate(offered)))
 
     chunks = decoder.feed(b"".join(written(answer)))
 

@@ -1,0 +1,119 @@
+"""Keys of providers: where they are, when they change, which one a call takes.
+
+A key is read at its use and shown to nobody: what identifies it everywhere else is its id.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from codelab_core.llm_config import KeyConfig
+from codelab_llmproxy.affinity import ranked
+from codelab_llmproxy.config_file import Stamp, stamp
+
+MAX_BYTES: Final = 8_192
+_KEY: Final = re.compile(r"[!-~]+")
+
+Environment = Callable[[str], SecretStr | None]
+"""The secret in a variable, by its name."""
+
+
+class SecretError(Exception):
+    """A reference to a secret that leads nowhere, or to no key; the text names it."""
+
+
+class Key:
+    """One key. A file is read again when it changes, a variable never does."""
+
+    __slots__ = ("_environment", "_secret", "_stamp", "_where", "id", "weight")
+
+    def __init__(self, config: KeyConfig, environment: Environment) -> None:
+        self.id = config.id
+        self.weight = config.weight
+        self._where = config.secret
+        self._environment = environment
+        self._stamp: Stamp | None = None
+        self._secret = self._read()
+
+    def __repr__(self) -> str:
+        return f"Key({self.id!r})"
+
+    @property
+    def value(self) -> str:
+        """The key itself; for the header of a call and for redaction, for nothing else."""
+        return self._secret.get_secret_value()
+
+    def refresh(self) -> bool:
+        """Read the file again where it has changed; whether the key is another one now.
+
+        Raises `SecretError` where it cannot be read; the old key stays then.
+        """
+        file = self._file
+        seen = stamp(file) if file else None
+        return seen != self._stamp and self.reread()
+
+    def reread(self) -> bool:
+        """Read it again whatever it looks like; as `refresh` otherwise."""
+        before, self._secret = self._secret, self._read()
+        return before.get_secret_value() != self._secret.get_secret_value()
+
+    @property
+    def _file(self) -> Path | None:
+        """Its file; `None` where it is in a variable."""
+        kind, _, place = self._where.partition(":")
+        return Path(place) if kind == "file" else None
+
+    def _read(self) -> SecretStr:
+        """What is there now."""
+        file = self._file
+        try:
+            secret = self._from_file(file) if file else self._from_environment()
+        except (OSError, UnicodeDecodeError):
+            raise SecretError(f"{self._where}: cannot be read") from None
+        if not _KEY.fullmatch(secret.get_secret_value()):
+            raise SecretError(f"{self._where}: holds no key: one line of visible ASCII characters")
+        return secret
+
+    def _from_file(self, file: Path) -> SecretStr:
+        """The first thing in a file."""
+        before = stamp(file)  # taken first: a change while it is read is seen the next time
+        with file.open("rb") as stream:
+            content = SecretStr(stream.read(MAX_BYTES).decode("ascii").strip())
+        self._stamp = before
+        return content
+
+    def _from_environment(self) -> SecretStr:
+        """The value of a variable."""
+        return self._environment(self._where.partition(":")[2]) or SecretStr("")
+
+
+class KeyRing:
+    """The keys of one provider; there may be none."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self.keys = tuple(keys)
+
+    def pick(self, affinity: str) -> Key | None:
+        """The key of a caller: always the same for one, by weight over all of them."""
+        if not self.keys:
+            return None
+        by_id = {key.id: key for key in self.keys}
+        return by_id[ranked(affinity, ((key.id, key.weight) for key in self.keys))[0]]
+
+    def values(self) -> tuple[str, ...]:
+        """All keys themselves, for redaction."""
+        return tuple(key.value for key in self.keys)
+
+
+def open_keys(configs: Sequence[KeyConfig], environment: Environment) -> tuple[KeyRing, list[str]]:
+    """The keys that could be read, and a sentence for each that could not."""
+    keys, problems = [], []
+    for config in configs:
+        try:
+            keys.append(Key(config, environment))
+        except SecretError as error:
+            problems.append(str(error))
+    return KeyRing(keys), problems

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from codelab_core.llm_config import KeyConfig
+from codelab_llmproxy.keys import Key, KeyRing, SecretError, open_keys
+
+CANARY = "sk-canary-1"
+
+
+def environment(name: str) -> SecretStr | None:
+    return SecretStr(CANARY) if name == "GOOD" else None
+
+
+def key(secret: str, **fields: float) -> Key:
+    return Key(KeyConfig(id="main", secret=secret, **fields), environment)
+
+
+def test_a_key_is_shown_by_its_id_only() -> None:
+    found = key("env:GOOD")
+
+    assert found.value == CANARY
+    assert (repr(found), str(found)) == ("Key('main')", "Key('main')")
+    assert not found.refresh()
+    assert not found.reread()
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("one\n")
+    found = key(f"file:{file}")
+
+    before = (found.value, found.refresh())
+    file.write_text("second\n")
+    after = (found.refresh(), found.value, found.refresh())
+
+    assert before == ("one", False)
+    assert after == (True, "second", False)
+
+
+def test_a_secret_swapped_by_its_link_is_seen(tmp_path: Path) -> None:
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key").write_text(f"key-{name}")
+    link = tmp_path / "data"
+    link.symlink_to("v1")
+    found = key(f"file:{link}/key")
+
+    link.unlink()
+    link.symlink_to("v2")
+
+    assert (found.refresh(), found.value) == (True, "key-v2")
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"two\nlines", b"\xff", b"x" * 1])
+def test_a_file_that_cannot_be_used_leaves_the_old_key(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.write_text("old-key")
+    found = key(f"file:{file}")
+
+    if content == b"x":
+        file.unlink()
+    else:
+        file.write_bytes(content)
+
+    with pytest.raises(SecretError, match="file:"):
+        found.refresh()
+    assert found.value == "old-key"
+
+
+def test_references_that_lead_nowhere_are_all_named() -> None:
+    wanted = [KeyConfig(id=name.lower(), secret=f"env:{name}") for name in ("NO", "GOOD", "NONE")]
+
+    ring, problems = open_keys(wanted, environment)
+
+    assert ring.values() == (CANARY,)
+    assert [problem.partition(": ")[0] for problem in problems] == ["env:NO", "env:NONE"]
+
+
+def test_the_same_caller_takes_the_same_key() -> None:
+    keys = KeyRing([key("env:GOOD")])
+
+    assert keys.pick("s") is keys.keys[0]
+    assert KeyRing([]).pick("s") is None
