@@ -14,16 +14,10 @@ import yaml
 
 from api_documents import gateway_document, llmproxy_document, runtime_document
 from codelab_operator.crd import crd
+from golden_manifests import PlainDumper, goldens
 from json_schemas import asyncapi, chunks_schema, frames_schema
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class PlainDumper(yaml.SafeDumper):
-    """Writes equal parts out instead of naming them: a chart's files are read by people."""
-
-    def ignore_aliases(self, _data: object) -> bool:
-        return True
 
 
 def as_yaml(value: dict[str, Any]) -> str:
@@ -40,6 +34,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/api/gateway.asyncapi.json": asyncapi,
     "docs/api/frames.schema.json": frames_schema,
     "docs/api/inference.schema.json": chunks_schema,
+    **goldens(),
 }
 """Text of each generated file, by its path below the root."""
 

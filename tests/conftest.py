@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what happens by chance, and which chance."""
+    parser.addoption("--kills", type=int, default=20, help="turns of the kill test")
+    parser.addoption("--kill-seed", type=int, default=0, help="seed of the kill test; 0: any")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the services do."""

@@ -66,5 +66,5 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter())
     handler.addFilter(NoBadUtf8Traceback())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for package in ("core", "gateway", "runtime", "llmproxy", "client"):
+    for package in ("core", "gateway", "runtime", "llmproxy", "client", "operator"):
         logging.getLogger(f"codelab_{package}").setLevel(level)

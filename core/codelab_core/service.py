@@ -25,7 +25,7 @@ from codelab_core.identity import InternalKeys
 from codelab_core.middleware import InternalAuth, RequestContext
 from codelab_core.observability import REQUEST_ID
 from codelab_core.protocol.answers import Health, Problem
-from codelab_core.settings import ServiceSettings, SettingsError
+from codelab_core.settings import LOOPBACK_HOSTS, ServiceSettings, SettingsError
 
 CHECK_TIMEOUT_S: Final = 2.0
 PROBLEM: Final = "application/problem+json"
@@ -62,11 +62,17 @@ class Service:
 
 
 def load_internal_keys(settings: ServiceSettings) -> InternalKeys | None:
-    """The keys that the settings name; without a file every caller is trusted.
+    """The keys that the settings name; without a file every caller on this machine is trusted.
 
-    Raises `SettingsError` for a file that is missing, empty, or holds the sample key.
+    Raises `SettingsError` for a file that is missing, empty, or holds the sample key, and where
+    callers on other machines would be trusted.
     """
     if settings.internal_token_file is None:
+        if settings.is_internal and settings.host not in LOOPBACK_HOSTS:
+            raise SettingsError(
+                f"CODELAB_INTERNAL_TOKEN_FILE: needed where {settings.service} listens beyond "
+                f"this machine ({settings.host}): without a key it would obey everybody"
+            )
         return None
     try:
         return InternalKeys.load(

@@ -39,6 +39,8 @@ class ServiceSettings(BaseSettings):
     )
     service: ClassVar[str]
     """Name in `/health`, logs and compose."""
+    is_internal: ClassVar[bool] = False
+    """Only our own services call it: whoever reaches it and is not asked for a key is trusted."""
 
     host: str = "127.0.0.1"
     """Address to listen on; containers set 0.0.0.0."""
@@ -183,6 +185,7 @@ class RuntimeSettings(ServiceSettings, StoreFields):
     """The runtime: sessions, turns, tools."""
 
     service: ClassVar[str] = "agent-runtime"
+    is_internal: ClassVar[bool] = True
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     llmproxy_url: str = "http://127.0.0.1:8002"
@@ -219,6 +222,7 @@ class LLMProxySettings(ServiceSettings, StoreFields, ProviderFields):
     """The LLM proxy: providers and inferences."""
 
     service: ClassVar[str] = "llm-proxy"
+    is_internal: ClassVar[bool] = True
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8002
     client_keys_file: Path | None = None

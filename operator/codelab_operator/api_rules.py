@@ -119,7 +119,7 @@ RULES: Final = (
     ),
     Rule(
         ("spec.redis.managed",),
-        "self.size == oldSelf.size",
+        "!has(self.size) || !has(oldSelf.size) || self.size == oldSelf.size",
         "the size of a volume cannot be changed",
         is_same("size"),
         ".size",

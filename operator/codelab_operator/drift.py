@@ -25,8 +25,15 @@ class Drift:
 
     def repaired(self, key: ObjectKey, paths: Sequence[str], now: float) -> "Drift":
         """After one repair; the third of one path within a minute begins a truce of ten."""
-        raise NotImplementedError
+        recent = [one for one in self.repairs if one[2] > now - WINDOW_S]
+        recent += [(key, path, now) for path in dict.fromkeys(paths)]
+        on = [truce for truce in self.truces if truce[1] > now]
+        counts = [sum(one[:2] == (key, path) for one in recent) for path in paths]
+        if max(counts, default=0) < REPAIRS:
+            return Drift(tuple(recent), tuple(on))
+        calm = tuple(one for one in recent if one[0] != key)
+        return Drift(calm, (*on, (key, now + TRUCE_S)))
 
     def fights(self, now: float) -> frozenset[ObjectKey]:
         """Objects to leave alone now: pass them to `Steps.without`, and to `Findings.fights`."""
-        raise NotImplementedError
+        return frozenset(key for key, until in self.truces if until > now)

@@ -1,5 +1,7 @@
 """A `CodelabAgent` as the API server stores it becomes an `Agent`, or a reason why not. Pure."""
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import ValidationError
 
 from codelab_operator.api_group import RELEASE
@@ -57,9 +59,22 @@ def parse(resource: Manifest) -> Agent:
 
 def _spec(resource: Manifest) -> Spec:
     """The typed specification. Raises `InvalidSpecError` for the first field that does not fit."""
+    raw = resource.get("spec") or {}
     try:
-        return Spec.model_validate(resource.get("spec") or {})
+        return Spec.model_validate(raw)
     except ValidationError as refusal:
         first = refusal.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(("spec", *map(str, first["loc"])))
-        raise InvalidSpecError(field, first["msg"]) from None
+        raise InvalidSpecError(_path(raw, first["loc"]), first["msg"]) from None
+
+
+def _path(raw: object, location: Sequence[str | int]) -> str:
+    """`spec.llmproxy.providers[0].kind`; without what pydantic adds for the branch of a union."""
+    path, value = "spec", raw
+    for part in location:
+        if isinstance(value, Mapping) and isinstance(part, str):
+            path, value = f"{path}.{part}", value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            path, value = f"{path}[{part}]", value[part]
+        else:
+            break
+    return path

@@ -4,11 +4,15 @@ The dry run uses it too. Order within one `Steps`: `secrets` and `create`, then 
 then `prune`; within each group all at once. `rollout` says which of them may go now.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+from codelab_operator.api_group import REPLICAS_ANNOTATION
 from codelab_operator.children import Agent, Child, Manifest, ObjectKey
+from codelab_operator.ownership import Owner, owner_of
+from codelab_operator.subset import differences
+from codelab_operator.workloads import WORKLOADS, hash_of, is_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,15 @@ class Steps:
 
     def without(self, keys: Iterable[ObjectKey]) -> "Steps":
         """The same but for writes to some objects: a fight is on, or a retry is not due."""
-        raise NotImplementedError
+        left = frozenset(keys)
+        return replace(
+            self,
+            apply=tuple(step for step in self.apply if step.child.key not in left),
+            create=tuple(child for child in self.create if child.key not in left),
+            patch=tuple(child for child in self.patch if child.key not in left),
+            secrets=tuple(child for child in self.secrets if child.key not in left),
+            prune=tuple(key for key in self.prune if key not in left),
+        )
 
 
 def plan(desired: Iterable[Child], observed: Mapping[ObjectKey, Manifest], agent: Agent) -> Steps:
@@ -61,4 +73,95 @@ def plan(desired: Iterable[Child], observed: Mapping[ObjectKey, Manifest], agent
     `observed` holds every object with our labels for this agent, of any kind but Secrets, with the
     responses to our last writes laid over what the streams delivered.
     """
-    raise NotImplementedError
+    wanted = {child.key: child for child in desired}
+    visible = {key: child for key, child in wanted.items() if key.kind != "Secret"}
+    owners = {key: owner_of(live, agent) for key, live in observed.items()}
+    writable = {
+        key: child
+        for key, child in visible.items()
+        if owners.get(key, Owner.NOBODY) in {Owner.US, Owner.NOBODY}
+    }
+    return Steps(
+        apply=tuple(_applied(writable, observed, owners)),
+        create=tuple(
+            child
+            for key, child in writable.items()
+            if child.write == "create" and key not in observed
+        ),
+        patch=tuple(_patched(writable, observed)),
+        secrets=tuple(_secrets(wanted, observed)),
+        prune=tuple(_pruned(wanted, observed, owners)),
+        conflicts=tuple(key for key in visible if owners.get(key) is Owner.ANOTHER),
+        leaving=tuple(key for key in visible if owners.get(key) is Owner.LEAVING),
+    )
+
+
+def _applied(
+    children: Mapping[ObjectKey, Child],
+    observed: Mapping[ObjectKey, Manifest],
+    owners: Mapping[ObjectKey, Owner],
+) -> Iterator[Apply]:
+    """Intents that are missing, that changed, or that somebody else changed."""
+    for key, child in children.items():
+        live = observed.get(key)
+        if child.write != "apply":
+            continue
+        if live is None:
+            yield Apply(child, "missing", force=False)
+        elif hash_of(live) != child.hash:
+            force = owners[key] is Owner.US
+            yield Apply(child, "changed", force=force, handover=_handover(child, live))
+        elif drifted := tuple(differences(child.manifest, live)):
+            yield Apply(child, "drifted", force=owners[key] is Owner.US, drifted=drifted)
+
+
+def _patched(
+    children: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]
+) -> Iterator[Child]:
+    """Created children that are not as meant."""
+    for key, child in children.items():
+        if child.write != "create" or key not in observed:
+            continue
+        if next(differences(child.manifest, observed[key]), None) is not None:
+            yield child
+
+
+def _secrets(
+    wanted: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]
+) -> Iterator[Child]:
+    """All Secrets while a pod may be waiting for one."""
+    if _is_settled(wanted, observed):
+        return iter(())
+    return (child for key, child in wanted.items() if key.kind == "Secret")
+
+
+def _pruned(
+    wanted: Mapping[ObjectKey, Child],
+    observed: Mapping[ObjectKey, Manifest],
+    owners: Mapping[ObjectKey, Owner],
+) -> Iterator[ObjectKey]:
+    """Ours and wanted no more; a ConfigMap stays while an old pod may be started again."""
+    for key, owner in owners.items():
+        if owner is not Owner.US or key in wanted or key.kind == "Secret":
+            continue
+        if key.kind != "ConfigMap" or _is_settled(wanted, observed):
+            yield key
+
+
+def _is_settled(wanted: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]) -> bool:
+    """Everything that runs pods does so as wanted."""
+    running = (child for key, child in wanted.items() if key.kind in WORKLOADS)
+    return all(is_settled(observed.get(child.key), child.hash) for child in running)
+
+
+def _handover(child: Child, live: Manifest) -> int | None:
+    """Pods to hold on to when we stop to say how many: without any owner they would become one."""
+    if REPLICAS_ANNOTATION not in _annotations(live):
+        return None
+    if REPLICAS_ANNOTATION in _annotations(child.manifest):
+        return None
+    return int(live.get("spec", {}).get("replicas", 1))
+
+
+def _annotations(manifest: Manifest) -> Mapping[str, Any]:
+    return manifest["metadata"].get("annotations") or {}

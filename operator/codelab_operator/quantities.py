@@ -14,7 +14,10 @@ PATTERN: Final = (
 DECIMAL: Final = {"u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 EXPONENTS: Final = range(-3, 19, 3)
-_PARTS: Final = re.compile(r"([0-9.]+)(.*)")
+_PARTS: Final = re.compile(
+    r"([0-9]{1,40}(?:\.[0-9]{1,6})?)([umkMGTPE]?|[KMGTPE]i|[eE][+]?[0-9]{1,2})"
+)
+"""What can be read: also forms that only the API server writes, such as `100u`."""
 
 
 def amount(quantity: str | int) -> Fraction:
@@ -43,7 +46,7 @@ def canonical(quantity: str | int) -> str:
 def _split(text: str) -> tuple[str, str]:
     """Number and suffix. Raises `ValueError` for text that is no quantity."""
     match = _PARTS.fullmatch(text)
-    if match is None or not re.fullmatch(PATTERN, text):
+    if match is None:
         raise ValueError(f"{text!r} is no quantity")
     return match[1], match[2]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 Frame = dict[str, Any]
 TIMEOUT_S = 10
@@ -68,3 +69,15 @@ async def opened(url: str, **options: Any) -> AsyncIterator[RawSocket]:
 def text_of(frames: list[Frame]) -> str:
     """The text that a client assembles."""
     return "".join(f["token"] for f in frames if f["type"] == "assistant_message")
+
+
+async def refusal(url: str, **options: Any) -> tuple[int, Frame, dict[str, str]]:
+    """Connect to what refuses by HTTP: status, the fields of the error, headers by lower case."""
+    with anyio.fail_after(TIMEOUT_S):
+        try:
+            async with opened(url, **options):
+                raise AssertionError("the socket was accepted")
+        except InvalidStatus as denied:
+            response = denied.response
+            headers = {name.lower(): value for name, value in response.headers.raw_items()}
+            return response.status_code, json.loads(response.body)["error"], headers

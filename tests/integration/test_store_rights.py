@@ -24,6 +24,7 @@ from codelab_runtime.embedded import server_binary
 from codelab_runtime.keys import Keys
 from codelab_runtime.reading import Reader
 from codelab_runtime.store import Commit, NewCommand, Store
+from codelab_runtime.store_login import FileLogin
 from harness.services import Wanted, services
 from harness.sockets import opened, text_of
 
@@ -91,10 +92,13 @@ async def refusals(server: Guarded) -> list[Any]:
 
 async def test_a_turn_needs_no_command_beyond_the_list(guarded: Guarded, tmp_path: Path) -> None:
     await refusals(guarded)
-    wanted = Wanted(runtime={"redis_prefix": PREFIX})
+    password = tmp_path / "password"
+    password.write_text(guarded.passwords["runtime"])
+    login = {"redis_username": "runtime", "redis_password_file": password}
+    wanted = Wanted(runtime={"redis_prefix": PREFIX, **login})
 
     async with (
-        services(guarded.url("runtime"), tmp_path, wanted) as platform,
+        services(f"unix://{guarded.socket}", tmp_path, wanted) as platform,
         opened(f"{platform.socket_url}/ws/s1") as socket,
     ):
         await socket.send({"type": "user_message", "content": "echo hello"})
@@ -102,6 +106,20 @@ async def test_a_turn_needs_no_command_beyond_the_list(guarded: Guarded, tmp_pat
 
     assert text_of(frames) == "Echo: hello"
     assert await refusals(guarded) == []
+
+
+async def test_a_new_password_is_read_at_the_next_connect(guarded: Guarded, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("not-yet-known\n")
+    login = FileLogin("runtime", file)
+
+    refused = client(f"unix://{guarded.socket}", credential_provider=login)
+    with pytest.raises(RedisError):
+        await refused.ping()
+    file.write_text(guarded.passwords["runtime"] + "\n")
+
+    assert await refused.ping()
+    await refused.aclose()
 
 
 async def test_every_script_and_reader_runs_with_these_rights(guarded: Guarded) -> None:

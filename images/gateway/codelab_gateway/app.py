@@ -61,6 +61,7 @@ async def gateway(
     async with cancelled_at_end() as tasks, client:
         for file in authenticator.trust.files:
             tasks.create_task(file.watch())
+        tasks.create_task(endpoints.watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),
@@ -108,7 +109,7 @@ def _add_routes(app: FastAPI, shared: Gateway, authenticator: Authenticator) -> 
     endpoint = WebSocketEndpoint(shared)
     for path in ("/ws/{session_id}", "/api/v1/ws/{session_id}"):
         app.router.routes.append(WebSocketRoute(path, endpoint))
-    app.router.routes.append(WebSocketRoute("/{path:path}", _no_such_path))
+    app.router.routes.append(WebSocketRoute("/{path:path}", _NoSuchPath()))
 
 
 def _allow_origins(app: FastAPI, origins: list[str]) -> None:
@@ -123,6 +124,9 @@ def _allow_origins(app: FastAPI, origins: list[str]) -> None:
         )
 
 
-async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
-    """Any other WebSocket path."""
-    await refuse(scope, receive, send, CodelabError(Code.NOT_FOUND, "route"))
+class _NoSuchPath:
+    """Any other WebSocket path. An object: a function would be called as a route's is."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, whoever asks."""
+        await refuse(scope, receive, send, CodelabError(Code.NOT_FOUND, "route"))

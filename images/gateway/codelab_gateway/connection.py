@@ -58,6 +58,7 @@ class WebSocketEndpoint:
         try:
             identity = await gateway.admission.admit(scope)
         except CodelabError as error:
+            gateway.metrics.refused.labels(str(error.code)).inc()
             await refuse(scope, receive, send, error)
             return
         gateway.metrics.connections.inc()
@@ -82,6 +83,7 @@ class Connection:
             settings.outbound_queue_frames,
             settings.outbound_queue_bytes,
             lambda: self.fail(CodelabError(Code.SLOW_CONSUMER)),
+            gateway.metrics.sent,
         )
         self.commander = Commander(gateway.client, self.outbox.push)
         self.attachment = Attachment(self, gateway, scope)

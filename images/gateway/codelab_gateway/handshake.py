@@ -124,13 +124,13 @@ async def snapshot(client: RuntimeClient, party: Party) -> dict[str, Any]:
 
 def welcome(party: Party, begin: Beginning, *, resumed: bool, settings: GatewaySettings) -> Welcome:
     """The answer to `hello`."""
-    replay = "snapshot" if begin.snapshot else "tail" if resumed else "none"
+    replay = "tail" if resumed else "none"
     return Welcome(
         session_id=party.session_id,
         connection_id=party.connection_id,
         epoch=begin.epoch,
         head=begin.head,
-        replay=replay,
+        replay=replay if begin.snapshot is None else "snapshot",
         limits=Limits(
             max_frame_bytes=settings.max_frame_bytes,
             max_user_message_chars=settings.max_user_message_chars,

@@ -22,13 +22,20 @@ class Outbox:
     """Takes frames without waiting, writes them in order.
 
     Beyond `max_frames` or `max_bytes` the reader is slow: `on_slow` is called, once, and nothing
-    more is taken.
+    more is taken. `count` is told of each frame that the socket has taken.
     """
 
-    def __init__(self, max_frames: int, max_bytes: int, on_slow: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        max_frames: int,
+        max_bytes: int,
+        on_slow: Callable[[], None],
+        count: Callable[[bytes], None],
+    ) -> None:
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._on_slow = on_slow
+        self._count = count
         self._waiting: deque[tuple[bytes, Written | None]] = deque()
         self._size = 0
         self._is_slow = False
@@ -72,6 +79,7 @@ class Outbox:
             self._waiting.popleft()
             self._size -= len(frame)
             self._room.set()
+            self._count(frame)
             if written:
                 written()
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from random import Random
 from typing import Any, Final, Self
 
@@ -26,6 +27,8 @@ from codelab_gateway.endpoints import Endpoints
 CONNECT_TIMEOUT_S: Final = 1.0
 BUDGET_S: Final = 5.0
 """For all tries of one call, and so for each answer."""
+ANSWER_TIMEOUT_S: Final = 2.0
+"""A pod that hangs must not use up the time in which another would have answered."""
 SILENCE_TIMEOUT_S: Final = 15.0
 TRIES: Final = 3
 RETRY: Final = Backoff(first_s=0.05, longest_s=0.5)
@@ -36,9 +39,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Longest waits, in seconds: for all tries of a call, and for the next bytes of a stream."""
+    """Longest waits, in seconds.
+
+    For all tries of a call, for one of them while there are other addresses to ask, and for the
+    next bytes of a stream.
+    """
 
     budget_s: float = BUDGET_S
+    answer_s: float = ANSWER_TIMEOUT_S
     silence_s: float = SILENCE_TIMEOUT_S
 
 
@@ -115,10 +123,16 @@ class RuntimeClient:
             if address is None:
                 continue
             tried.add(address)
-            answer = await self._try(address, request, deadline)
+            answer = await self._try(address, request, self._until(tried, deadline))
             if answer:
                 return checked(answer)
         raise CodelabError(Code.UNAVAILABLE, "agent", retry_after_ms=1000)
+
+    def _until(self, tried: set[str], deadline: float) -> float:
+        """When to give a try up: early where another address has not been asked yet."""
+        if set(self._endpoints.addresses) <= tried:
+            return deadline
+        return min(deadline, asyncio.get_running_loop().time() + self._timeouts.answer_s)
 
     async def _try(self, address: str, request: "_Request", deadline: float) -> Answer | None:
         """One try; `None` where another one may help."""
@@ -128,7 +142,7 @@ class RuntimeClient:
                 self._http.request(
                     request.method,
                     URL(address + request.path, encoded=True),
-                    data=request.body,
+                    data=request.body and BytesIO(request.body),  # aiohttp takes it apart
                     headers=request.headers,
                 ) as response,
             ):

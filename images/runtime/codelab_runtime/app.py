@@ -51,12 +51,11 @@ async def runtime(
     client = InferenceClient(settings.llmproxy_url, keys, jitter_source())
     async with open_backend(settings) as backend, cancelled_at_end() as tasks, client:
         connection = Connection(backend.commands)
-        await connection.ping()
         service = Service(
             name=settings.service,
             checks={"redis": connection.ping, "llm-proxy": client.check},
             keys=keys,
-            readiness=Readiness("ok"),
+            readiness=Readiness("store"),
             clock=clock,
         )
         store = Store(connection, Keys(settings.redis_prefix), clock, settings.lease_ms)
@@ -65,6 +64,7 @@ async def runtime(
         actions = Actions(client, tasks, rules(settings), clock, metrics)
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))
         watch = StoreWatch(connection, service.readiness, clock)
+        await watch.look()
         tasks.create_task(Repeated("look", LOOK_S, watch.look).run(jitter_source()))
         app = build_app(service)
         events = _add_routes(app, engine, client)

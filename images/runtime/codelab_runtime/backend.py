@@ -1,16 +1,17 @@
 """Opens the store that the settings name: a server, a private one, or one inside the process."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from codelab_core.settings import RuntimeSettings
 from codelab_runtime.connection import client
 from codelab_runtime.embedded import embedded_server
+from codelab_runtime.store_login import connection_options
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,14 @@ async def open_backend(settings: RuntimeSettings) -> AsyncIterator[Backend]:
             url = None
         elif url == "embedded://":
             url = await stack.enter_async_context(embedded_server(settings.state_dir))
-        yield await stack.enter_async_context(_clients(url) if url else _in_memory())
+        options = connection_options(settings) if url == settings.redis_url else {}
+        yield await stack.enter_async_context(_clients(url, options) if url else _in_memory())
 
 
 @asynccontextmanager
-async def _clients(url: str) -> AsyncIterator[Backend]:
+async def _clients(url: str, options: Mapping[str, Any]) -> AsyncIterator[Backend]:
     """Clients of a server; the subscribed one may be silent for as long as nothing happens."""
-    backend = Backend(client(url), client(url, timeout_s=None))
+    backend = Backend(client(url, **options), client(url, timeout_s=None, **options))
     try:
         yield backend
     finally:

@@ -49,8 +49,11 @@ class Call:
     args: Sequence[str | bytes | int | float]
 
 
-def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S) -> Redis:
-    """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself."""
+def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: Any) -> Redis:
+    """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself.
+
+    `options` say who we are to the server: see `store_login`.
+    """
     over_network = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
@@ -59,6 +62,7 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S) -> Redis:
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=timeout_s,
         **over_network,
+        **options,
     )
 
 

@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class StoreWatch:
-    """Turns readiness off while the store is away, and on again."""
+    """Turns readiness off while the store is away, and on again; a process may start before it."""
 
     def __init__(self, connection: Connection, readiness: Readiness, clock: Clock) -> None:
         self._connection = connection
         self._readiness = readiness
         self._clock = clock
-        self._seen = clock.monotonic()
+        self._seen: float | None = None
 
     async def look(self) -> None:
         """Ask the store once; its absence is no error here."""
@@ -31,10 +31,14 @@ class StoreWatch:
             log.info("store did not answer", extra={"cause": type(error).__name__})
         else:
             self._seen = self._clock.monotonic()
-        is_away = self._clock.monotonic() - self._seen >= PATIENCE_S
-        if is_away and self._readiness.state == "ok":
+        if self._is_away and self._readiness.state == "ok":
             log.warning("not ready: the store is away")
             self._readiness.state = "store"
-        elif not is_away and self._readiness.state == "store":
-            log.info("ready again")
+        elif not self._is_away and self._readiness.state == "store":
+            log.info("ready: the store is there")
             self._readiness.state = "ok"
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether the store has never answered, or not for a while."""
+        return self._seen is None or self._clock.monotonic() - self._seen >= PATIENCE_S

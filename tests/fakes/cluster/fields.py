@@ -145,10 +145,12 @@ def without(tree: Tree, path: tuple[str, ...]) -> Tree:
 
 
 def removed(value: Json, path: tuple[str, ...]) -> None:
-    """Take what stands at a path out of an object, in place; emptied parents go too."""
-    *parents, last = path
-    if last == ".":
-        return
+    """Take what stands at a path out of an object, in place; emptied parents go too.
+
+    The path `….` of a list's item takes the whole item.
+    """
+    path = path[:-1] if path[-1] == "." else path
+    parents = path[:-1]
     chain = [value]
     for key in parents:
         chain.append(_step(chain[-1], key))

@@ -82,6 +82,7 @@ DEFINITIONS: Final = Resource(
 )
 
 BUILT_IN: Final = (
+    Resource("v1", "Namespace", "namespaces", "ns", has_status=True, is_namespaced=False),
     Resource("v1", "Service", "services", "svc", has_status=True),
     Resource("v1", "ServiceAccount", "serviceaccounts", "sa"),
     Resource("v1", "Secret", "secrets"),

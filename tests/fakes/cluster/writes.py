@@ -85,7 +85,7 @@ def _pruned(live: Stored, owner: Owner, owners: dict[Owner, fields.Tree], manife
     given_up = [
         path
         for path in fields.leaves(live.owners.get(owner, {}))
-        if not any(fields.holds(tree, path) for tree in owners.values())
+        if not any(fields.holds(tree, _place(path)) for tree in owners.values())
     ]
     if not given_up:
         return manifest
@@ -93,6 +93,11 @@ def _pruned(live: Stored, owner: Owner, owners: dict[Owner, fields.Tree], manife
     for path in given_up:
         fields.removed(manifest, path)
     return manifest
+
+
+def _place(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of a list's item for the mark that it is there."""
+    return path[:-1] if path[-1] == "." else path
 
 
 def replace(store: Store, collection: Collection, write: Write, body: Json) -> Stored:

@@ -25,7 +25,13 @@ from codelab_core.service import (
     release,
     run_checks,
 )
-from codelab_core.settings import RuntimeSettings, SettingsError
+from codelab_core.settings import (
+    GatewaySettings,
+    LLMProxySettings,
+    RuntimeSettings,
+    ServiceSettings,
+    SettingsError,
+)
 
 
 class Stopped:
@@ -273,3 +279,21 @@ def test_a_key_file_that_cannot_be_used_stops_the_start(tmp_path: Path, content:
 def test_a_key_file_that_is_missing_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="CODELAB_INTERNAL_TOKEN_FILE"):
         load_internal_keys(RuntimeSettings(internal_token_file=tmp_path / "none"))
+
+
+@pytest.mark.parametrize("kind", [RuntimeSettings, LLMProxySettings])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3"])  # noqa: S104 -- must be refused
+def test_a_service_that_would_obey_the_network_does_not_start(
+    kind: type[ServiceSettings], host: str
+) -> None:
+    with pytest.raises(SettingsError, match="CODELAB_INTERNAL_TOKEN_FILE: needed"):
+        load_internal_keys(kind.load(host=host))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_on_one_machine_no_key_is_needed(host: str) -> None:
+    assert load_internal_keys(RuntimeSettings.load(host=host)) is None
+
+
+def test_the_gateway_asks_its_callers_for_tokens_instead() -> None:
+    assert load_internal_keys(GatewaySettings.load(host="0.0.0.0")) is None  # noqa: S104

@@ -1,0 +1,43 @@
+"""What surrounds a pass, for real: discovery, health checks and events behind one seam."""
+
+from dataclasses import dataclass
+
+from codelab_operator.children import Manifest, Offering
+from codelab_operator.discovery import Discovery
+from codelab_operator.events import Events, Note
+from codelab_operator.findings import Health
+from codelab_operator.health import HealthChecks
+from codelab_operator.observations import AgentKey
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The `Surroundings` of `reconcile`."""
+
+    discovery: Discovery
+    checks: HealthChecks
+    events: Events
+
+    def offering(self) -> Offering:
+        """Optional kinds, and switches."""
+        return self.discovery.offering
+
+    def rediscover(self) -> None:
+        """A kind is not served any more."""
+        self.discovery.look.set()
+
+    def health(self, key: AgentKey) -> Health:
+        """The last facts from the services."""
+        return self.checks.of(key)
+
+    def settled(self, key: AgentKey, *, is_settled: bool) -> None:
+        """Whether the services have to be asked often."""
+        self.checks.follow(key, is_settled=is_settled)
+
+    def forgotten(self, key: AgentKey) -> None:
+        """The agent is gone."""
+        self.checks.forget(key)
+
+    def tell(self, resource: Manifest, note: Note) -> None:
+        """Post an event."""
+        self.events.tell(resource, note)
