@@ -4,7 +4,7 @@ Fields marked volatile are not in the journal: a successor restores them from th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from codelab_core.patch.model import AppliedHunk
@@ -12,6 +12,7 @@ from codelab_core.protocol.frames import Delivery, Mode, Role
 from codelab_runtime.files import KnownFile
 from codelab_runtime.preparing import GuardedFiles, Prepared
 from codelab_runtime.turn.records import AskedTool, Outcome
+from codelab_runtime.turn.values import changed
 
 Tools = tuple[str | Mapping[str, Any], ...]
 """Names of built-in tools and declarations of others, as a client gives them."""
@@ -220,12 +221,12 @@ class SessionState:
 
 def with_turn(state: SessionState, **changes: Any) -> SessionState:
     """The state with fields of its running turn changed; without a turn, nothing changes."""
-    return replace(state, turn=replace(state.turn, **changes)) if state.turn else state
+    return changed(state, turn=changed(state.turn, **changes)) if state.turn else state
 
 
 def with_call(state: SessionState, call_id: str, **changes: Any) -> SessionState:
     """The state with fields of one call of the running turn changed."""
     calls = state.turn.calls if state.turn else ()
     return with_turn(
-        state, calls=tuple(replace(c, **changes) if c.call_id == call_id else c for c in calls)
+        state, calls=tuple(changed(c, **changes) if c.call_id == call_id else c for c in calls)
     )
