@@ -3,7 +3,7 @@ import asyncio
 import anyio
 
 from codelab_runtime.backlog import MAX_WAITING_CHARS, Backlog
-from codelab_runtime.turn.facts import Chunks, TimerFired
+from codelab_runtime.turn.facts import Chunks, Fact, TimerFired
 
 
 def chunk(chars: int) -> Chunks:
@@ -12,7 +12,7 @@ def chunk(chars: int) -> Chunks:
 
 def test_facts_come_out_in_the_order_in_which_they_happened() -> None:
     backlog = Backlog()
-    facts = [TimerFired(), chunk(1), chunk(2)]
+    facts: list[Fact] = [TimerFired(), chunk(1), chunk(2)]
     for fact in facts:
         backlog.tell(fact)
 

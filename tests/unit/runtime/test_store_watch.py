@@ -4,6 +4,7 @@ import pytest
 
 from codelab_core.service import Readiness, State
 from codelab_runtime.connection import Connection
+from codelab_runtime.store_clock import StoreClock
 from codelab_runtime.store_watch import PATIENCE_S, StoreWatch
 from fakes.stage import HandClock
 
@@ -14,15 +15,16 @@ class Absent:
     def __init__(self, *, answers: bool) -> None:
         self.answers = answers
 
-    async def ping(self) -> bool:
+    async def time(self) -> tuple[int, int]:
         if not self.answers:
             raise ConnectionError
-        return True
+        return 5_000, 250_000
 
 
 def watched(store: Absent, state: State) -> tuple[StoreWatch, Readiness, HandClock]:
     readiness, clock = Readiness(state), HandClock()
-    return StoreWatch(Connection(cast("Any", store)), readiness, clock), readiness, clock
+    connection = Connection(cast("Any", store))
+    return StoreWatch(connection, readiness, StoreClock(clock)), readiness, clock
 
 
 async def test_a_process_is_ready_when_the_store_has_answered() -> None:
@@ -59,3 +61,12 @@ async def test_a_draining_process_stays_so(*, answers: bool) -> None:
     await watch.look()
 
     assert readiness.state == "draining"
+
+
+async def test_the_clock_follows_the_store() -> None:
+    clock = StoreClock(HandClock())
+    watch = StoreWatch(Connection(cast("Any", Absent(answers=True))), Readiness(), clock)
+
+    await watch.look()
+
+    assert clock.wall_ms() == 5_000_250
