@@ -132,6 +132,11 @@ class Connection:
         """Return when the server answers; raise what it says instead."""
         await _awaited(self.redis.ping())
 
+    async def now_ms(self) -> int:
+        """The server's time; raises what it says instead."""
+        seconds, micros = await _awaited(self.redis.time())
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def close(self) -> None:
         """Close all sockets."""
         await self.redis.aclose()

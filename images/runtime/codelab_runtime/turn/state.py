@@ -150,7 +150,7 @@ class Turn:
     shown_chunks: int = 0  # volatile: chunks of the inference that are shown
     crc: int = 0  # volatile: CRC-32 of the data of those chunks
     held_calls: tuple[AskedTool, ...] = ()  # volatile: calls of an answer that has not ended
-    held_text: str = ""  # volatile: text after the first of them, shown when the answer ends
+    held_text: Rope = None  # volatile: text after the first of them, shown when the answer ends
     computing: frozenset[str] = frozenset()  # volatile: calls that are being worked out
     waiting: Mapping[str, Prepared] = field(default_factory=dict)  # volatile: for their question
 
