@@ -44,6 +44,7 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "processor": _processor(),
         "memory_gib": round(memory / 2**30),
+        "load_average": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
     }

@@ -10,6 +10,7 @@ from codelab_core.error_codes import KINDS, RETRY
 from codelab_core.protocol.commands import CLIENT_FRAME
 from codelab_core.protocol.events import SERVER_FRAME
 from codelab_core.protocol.frames import CloseCode, Hello
+from codelab_core.settings import GatewaySettings, LLMProxySettings, RuntimeSettings
 from codelab_core.tool_errors import ToolCode
 from codelab_core.tools import BUILT_IN
 
@@ -88,3 +89,25 @@ def test_the_readme_names_commands_that_exist() -> None:
     assert "\nmake test\n" in readme
     assert "make run ARGS=--once" in ci
     assert "make test" in ci
+
+
+def test_every_figure_of_the_performance_page_names_a_program_that_prints_it() -> None:
+    """D-08."""
+    page = (ROOT / "docs/performance.md").read_text()
+    sections = page.partition("## Measured")[2].partition("## What a token")[0]
+    rows = re.findall(r"^\| (?!what|-)(.*) \|$", sections.replace("|---", "| -"), re.MULTILINE)
+
+    named = [re.search(r"`(benchmarks/\w+\.py)[^`]*` ?$", row) for row in rows]
+
+    assert rows
+    assert [row for row, found in zip(rows, named, strict=True) if not found] == []
+    assert all((ROOT / found[1]).is_file() for found in named if found)
+
+
+def test_every_setting_of_the_performance_page_exists() -> None:
+    """D-08."""
+    page = (ROOT / "docs/performance.md").read_text()
+    services = (GatewaySettings, RuntimeSettings, LLMProxySettings)
+    known = {f"CODELAB_{name.upper()}" for service in services for name in service.model_fields}
+
+    assert set(re.findall(r"CODELAB_[A-Z_]+", page)) - known == set()
