@@ -50,6 +50,13 @@ async def llmproxy(
     yield Running(app, listener or bind(settings.host, settings.port), drain)
 
 
+def who_answers(app: FastAPI) -> tuple[str, str]:
+    """Provider and model behind the name `default`, as the application stands now."""
+    offer: Offer = app.state.offer
+    target = offer.catalogue.resolve("default")
+    return target.provider.name, target.model
+
+
 def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[FastAPI, Drain]:
     """The application and its drain."""
     registry, readiness, egress = CollectorRegistry(), Readiness(), Egress(clock)
@@ -82,6 +89,7 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
         clock=clock,
     )
     app = build_app(service)
+    app.state.offer = offer
     add_routes(app, Lane(inferences, settings.max_body_bytes), inferences, offer)
     return app, drain
 
