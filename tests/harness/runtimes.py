@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 
+from codelab_core.clock import SYSTEM_CLOCK, Clock
 from codelab_core.server import Running, Server, cancelled_at_end, serve
 from codelab_core.settings import LLMProxySettings, RuntimeSettings
 from codelab_llmproxy.app import llmproxy
@@ -17,6 +19,7 @@ from codelab_runtime.app import runtime
 from codelab_runtime.connection import client
 from codelab_runtime.keys import Keys
 
+TIMEOUT_S = 20
 SHORT_LEASE_MS = 600
 """Below what settings allow: tests do not wait for leases that people would."""
 
@@ -73,16 +76,16 @@ class Cluster:
         """Where the living ones are."""
         return [node.url for node in self.nodes]
 
-    async def start(self) -> Node:
+    async def start(self, clock: Clock = SYSTEM_CLOCK) -> Node:
         """One more runtime."""
         started: asyncio.Future[tuple[Running, Server]] = asyncio.get_running_loop().create_future()
-        task = self.tasks.create_task(self._run(started))
+        task = self.tasks.create_task(self._run(started, clock))
         node = Node(*await started, task)
         self.nodes.append(node)
         return node
 
-    async def _run(self, started: asyncio.Future[tuple[Running, Server]]) -> None:
-        async with runtime(self.settings) as running:
+    async def _run(self, started: asyncio.Future[tuple[Running, Server]], clock: Clock) -> None:
+        async with runtime(self.settings, clock=clock) as running:
             server = running.server()
             started.set_result((running, server))
             await server.serve(sockets=[running.socket])
@@ -107,13 +110,24 @@ class Cluster:
             await pipe.execute()
         await redis.aclose()
 
-    async def driving(self) -> Node:
-        """A runtime that drives a session; any one while none does."""
+    async def owners(self) -> list[Node]:
+        """The runtimes that drive a session."""
+        found = []
         for node in self.nodes:
             async with self.http.get(f"{node.url}/metrics") as response:
                 if "codelab_runtime_owned_sessions 0.0" not in await response.text():
-                    return node
-        return self.nodes[0]
+                    found.append(node)
+        return found
+
+    async def driving(self) -> Node:
+        """A runtime that drives a session; any one while none does."""
+        return [*await self.owners(), *self.nodes][0]
+
+    async def until_nobody_drives(self) -> None:
+        """Wait until all sessions rest or are parked."""
+        with anyio.fail_after(TIMEOUT_S):
+            while await self.owners():  # noqa: ASYNC110 -- other processes, as it were
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -145,5 +159,5 @@ async def cluster(
         for _ in range(count):
             await made.start()
         yield made
-        for node in made.nodes:
-            await node.drain()
+        for node in made.nodes:  # nobody is left who would care for a goodbye
+            await node.kill()

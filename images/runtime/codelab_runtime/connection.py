@@ -14,10 +14,13 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_runtime.packing import packed_pool
 
 CONNECT_TIMEOUT_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 2.0
 TRIES: Final = 3
+MAX_SOCKETS: Final = 12
+"""Of one client; commits of all sessions share one."""
 _FULL: Final = ("OOM", "MISCONF")
 _WITH_PRELUDE: Final = frozenset({"ingest", "claim", "renew", "release", "due", "purge"})
 
@@ -53,10 +56,14 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: 
     """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself.
 
     `options` say who we are to the server: see `store_login`.
+    With all of its sockets in use a command waits for one, at most 2 s: the library's own pool
+    would refuse it, and a burst of new sessions with it.
     """
     over_network = {} if url.startswith("unix://") else {"socket_keepalive": True}
-    return Redis.from_url(
+    pool = packed_pool(
         url,
+        max_connections=MAX_SOCKETS,
+        timeout=COMMAND_TIMEOUT_S,
         protocol=3,
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -64,6 +71,7 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: 
         **over_network,
         **options,
     )
+    return Redis.from_pool(pool)
 
 
 class Connection:
@@ -123,6 +131,11 @@ class Connection:
     async def ping(self) -> None:
         """Return when the server answers; raise what it says instead."""
         await _awaited(self.redis.ping())
+
+    async def now_ms(self) -> int:
+        """The server's time; raises what it says instead."""
+        seconds, micros = await _awaited(self.redis.time())
+        return int(seconds) * 1000 + int(micros) // 1000
 
     async def close(self) -> None:
         """Close all sockets."""

@@ -181,7 +181,7 @@ async def test_each_silence_has_its_own_limit(
 
 
 async def test_pings_are_no_content(tmp_path: Path) -> None:
-    """Regression 18: keep-alives never hide a stall."""
+    """Regression 18: keep-alive never hide a stall."""
     pinging = Play((event("ping"),) * 40, pause_s=0.02, fault="hang")
     models = [{"id": "m-1", "clocks": {"first_content_s": 0.2}}]
     async with proxied(tmp_path, "anthropic", pinging, models=models) as (proxy, _):

@@ -4,14 +4,15 @@ Fields marked volatile are not in the journal: a successor restores them from th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from codelab_core.patch.model import AppliedHunk
 from codelab_core.protocol.frames import Delivery, Mode, Role
 from codelab_runtime.files import KnownFile
-from codelab_runtime.preparing import Prepared
+from codelab_runtime.preparing import GuardedFiles, Prepared
 from codelab_runtime.turn.records import AskedTool, Outcome
+from codelab_runtime.turn.values import changed
 
 Tools = tuple[str | Mapping[str, Any], ...]
 """Names of built-in tools and declarations of others, as a client gives them."""
@@ -116,7 +117,9 @@ class Turn:
     `calls` are those of the current step; `reviews` are the diffs that a person picked, by the call
     that asked, each good for one `apply_patch` without further question. `asked_tools` are those
     that the driver had when the model was asked: a successor makes the same request from them, and
-    the calls of the answer are judged by them. `None`: there was no driver.
+    the calls of the answer are judged by them. `None`: there was no driver. Each of the `squeezes`
+    halves what a request may take, after a provider called one too long. `patch_failures` counts
+    misplaced patches by path, `forgiven` those of them before the file was last read.
     """
 
     number: int
@@ -139,13 +142,15 @@ class Turn:
     provider: str = ""
     digests: tuple[tuple[str, int, str], ...] = ()
     patch_failures: Mapping[str, int] = field(default_factory=dict)
+    forgiven: Mapping[str, int] = field(default_factory=dict)
     bad_arguments: int = 0
+    squeezes: int = 0
     reviews: Mapping[str, str] = field(default_factory=dict)
     shown: Rope = None  # volatile
     shown_chunks: int = 0  # volatile: chunks of the inference that are shown
     crc: int = 0  # volatile: CRC-32 of the data of those chunks
     held_calls: tuple[AskedTool, ...] = ()  # volatile: calls of an answer that has not ended
-    held_text: str = ""  # volatile: text after the first of them, shown when the answer ends
+    held_text: Rope = None  # volatile: text after the first of them, shown when the answer ends
     computing: frozenset[str] = frozenset()  # volatile: calls that are being worked out
     waiting: Mapping[str, Prepared] = field(default_factory=dict)  # volatile: for their question
 
@@ -190,7 +195,7 @@ class SessionState:
     turn: Turn | None = None
     files: Mapping[str, KnownFile] = field(default_factory=dict)
     applied: tuple[AppliedHunk, ...] = ()
-    known_diffs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    known_diffs: Mapping[str, GuardedFiles] = field(default_factory=dict)
     closed: bool = False
     title: str = ""
     description: str = ""
@@ -216,12 +221,12 @@ class SessionState:
 
 def with_turn(state: SessionState, **changes: Any) -> SessionState:
     """The state with fields of its running turn changed; without a turn, nothing changes."""
-    return replace(state, turn=replace(state.turn, **changes)) if state.turn else state
+    return changed(state, turn=changed(state.turn, **changes)) if state.turn else state
 
 
 def with_call(state: SessionState, call_id: str, **changes: Any) -> SessionState:
     """The state with fields of one call of the running turn changed."""
     calls = state.turn.calls if state.turn else ()
     return with_turn(
-        state, calls=tuple(replace(c, **changes) if c.call_id == call_id else c for c in calls)
+        state, calls=tuple(changed(c, **changes) if c.call_id == call_id else c for c in calls)
     )
