@@ -24,6 +24,7 @@ from codelab_client.serving import serve_until_stopped
 from codelab_client.task import Both, Summary, write_json
 from codelab_client.typing_lines import asker
 from codelab_client.up import Options
+from codelab_core.settings import SettingsError
 
 app = typer.Typer(
     help="An AI coding agent on your own files: you approve each change, hunk by hunk.",
@@ -180,7 +181,7 @@ def _completed(work: Any) -> Any:
     """The outcome of a command; failures that a person can do something about are one sentence."""
     try:
         return asyncio.run(work)
-    except (GatewayError, GatewayRefusedError, CommandRefusedError) as error:
+    except (GatewayError, GatewayRefusedError, CommandRefusedError, SettingsError) as error:
         Console(stderr=True).print(f"codelab: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

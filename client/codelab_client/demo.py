@@ -30,7 +30,7 @@ async def run_demo(console: Console, *, interactive: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="codelab-demo-") as folder:
         workspace = Path(folder) / "workspace"
         await sample.make_sample(workspace)
-        options = Options(Path(folder) / "state", log_level="ERROR")
+        options = Options(Path(folder) / "state", log_level="ERROR", scripted_only=True)
         async with stack(options) as running:
             introduce(running, console)
             gateway = Gateway(running.gateway_url, running.token)

@@ -6,6 +6,7 @@ import signal
 from rich.console import Console
 
 from codelab_client.up import Options, Stack, stack
+from codelab_core.llm_names import SCRIPTED
 from codelab_core.observability import configure_logging
 
 
@@ -23,6 +24,13 @@ async def serve_until_stopped(options: Options, console: Console) -> int:
     return 0
 
 
+def _who_answers(running: Stack) -> str:
+    """Provider and model; nobody should take the one for the other."""
+    if running.provider == SCRIPTED:
+        return "the built-in scripted provider: no key, no network"
+    return f"{running.model} of {running.provider}, by its variable in the environment or the file"
+
+
 def introduce(running: Stack, console: Console) -> None:
     """The first lines: where everything is, who answers, what to do next."""
     socket = "ws" + running.gateway_url.removeprefix("http")
@@ -31,7 +39,7 @@ def introduce(running: Stack, console: Console) -> None:
         f"  gateway    {running.gateway_url}   WebSocket {socket}/ws/<session>",
         f"  runtime    {running.runtime_url}",
         f"  llm proxy  {running.llmproxy_url}",
-        "  model      the built-in scripted provider: no key, no network",
+        f"  model      {_who_answers(running)}",
     ]
     if running.token:
         lines.append(f"  token      {running.token}")

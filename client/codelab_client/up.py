@@ -1,4 +1,6 @@
-"""The whole system in one process: three services on loopback, a private store, no key, no network.
+"""The whole system in one process: three services on loopback and a private store.
+
+Without a key of a provider in the environment it needs no network.
 
 The only module of the client that knows the services.
 """
@@ -9,14 +11,16 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from codelab_core.clock import random_token
 from codelab_core.identity import token_digest
+from codelab_core.llm_names import SCRIPTED
+from codelab_core.provider_settings import ProviderFields
 from codelab_core.server import Running, bind, cancelled_at_end, serve
 from codelab_core.settings import (
     LOOPBACK_HOSTS,
@@ -26,11 +30,15 @@ from codelab_core.settings import (
     ServiceSettings,
 )
 from codelab_gateway.app import gateway
-from codelab_llmproxy.app import llmproxy
+from codelab_llmproxy.app import llmproxy, who_answers
 from codelab_runtime.app import runtime
 
 URL_FILE: Final = "gateway-url"
 DRAIN_S: Final = 8.0
+NO_PROVIDERS: Final[Mapping[str, Any]] = {
+    name: field.default for name, field in ProviderFields.model_fields.items()
+}
+"""Settings by which only the built-in provider answers."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +57,8 @@ class Options:
     runtime_port: int = 8001
     llmproxy_port: int = 8002
     log_level: str = "WARNING"
+    scripted_only: bool = False
+    """Keys and addresses of providers in the environment are left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,9 @@ class Stack:
     llmproxy_url: str
     token: str | None
     internal_token_file: Path
+    provider: str = SCRIPTED
+    model: str = ""
+    """Who answers where a session names no model."""
 
 
 @asynccontextmanager
@@ -69,9 +82,7 @@ async def stack(options: Options) -> AsyncIterator[Stack]:
         folder = closing.enter_context(_state_folder(options.state_dir))
         listeners = _Listeners.open(options)
         keys = _secret(folder / "internal-token", random_token())
-        proxy_settings = LLMProxySettings.load(
-            host="127.0.0.1", port=0, internal_token_file=keys, embedded=True, drain_s=DRAIN_S
-        )
+        proxy_settings = _proxy_settings(options, keys)
         proxy = await closing.enter_async_context(
             llmproxy(proxy_settings, listener=listeners.llmproxy)
         )
@@ -99,12 +110,15 @@ async def stack(options: Options) -> AsyncIterator[Stack]:
             _Served(proxy, proxy_settings),
         )
         await closing.enter_async_context(_serving(services))
+        provider, model = who_answers(proxy.app)
         running = Stack(
             gateway_url=f"http://{_in_url(options.host)}:{front.port}",
             runtime_url=f"http://127.0.0.1:{turns.port}",
             llmproxy_url=f"http://127.0.0.1:{proxy.port}",
             token=token,
             internal_token_file=keys,
+            provider=provider,
+            model=model,
         )
         closing.enter_context(_announced(folder, running))
         yield running
@@ -141,6 +155,19 @@ def _in_url(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 -- recognised here, not listened on
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _proxy_settings(options: Options, keys: Path) -> LLMProxySettings:
+    """Providers are those of the environment, where they are wanted."""
+    providers = NO_PROVIDERS if options.scripted_only else {}
+    return LLMProxySettings.load(
+        host="127.0.0.1",
+        port=0,
+        internal_token_file=keys,
+        embedded=True,
+        drain_s=DRAIN_S,
+        **providers,
+    )
 
 
 def _gateway_settings(

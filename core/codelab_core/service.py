@@ -35,6 +35,8 @@ MAX_FAULTS: Final = 20
 State = Literal["starting", "ok", "draining", "store"]
 Check = Callable[[], Awaitable[None]]
 """Returns when a dependency answers; raises any exception when it does not."""
+Judge = Callable[[Mapping[str, bool]], bool]
+"""Whether a service is healthy, by the names of its checks and whether they are well."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 log = logging.getLogger(__name__)
@@ -47,13 +49,22 @@ class Readiness:
     state: State = "starting"
 
 
+def all_well(states: Mapping[str, bool]) -> bool:
+    """Healthy only with every dependency."""
+    return all(states.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What `build_app` needs to know of one service; `checks` are named as `/health` shows them."""
+    """What `build_app` needs to know of one service; `checks` are named as `/health` shows them.
+
+    `judge` says by their outcomes whether the service is healthy.
+    """
 
     name: str
     lifespan: Lifespan | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
+    judge: Judge = all_well
     keys: InternalKeys | None = None
     readiness: Readiness = field(default_factory=Readiness)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -135,7 +146,7 @@ def add_probes(app: FastAPI, service: Service) -> None:
     async def health() -> Response:
         """State of the service and of what it depends on; for people, not for probes."""
         checks = await run_checks(service.checks)
-        healthy = all(outcome == "ok" for outcome in checks.values())
+        healthy = service.judge({name: outcome == "ok" for name, outcome in checks.items()})
         body = {
             "status": "healthy" if healthy else "unhealthy",
             "service": service.name,

@@ -7,8 +7,7 @@ from codelab_core.observability import configure_logging
 from codelab_core.server import run, run_main
 from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy.app import llmproxy
-from codelab_llmproxy.config_file import ConfigFileError, load_config
-from codelab_llmproxy.offer import SecretsError
+from codelab_llmproxy.config_file import load_config
 from codelab_llmproxy.scripted.scenario import ScenarioError
 
 USAGE = "usage: codelab-llmproxy [serve | check CONFIG]"
@@ -31,9 +30,9 @@ def main() -> None:
     """Run what the command line says; exit 1 with every problem of the configuration."""
     match sys.argv[1:]:
         case [] | ["serve"]:
-            run_main(serve, ScenarioError, ConfigFileError, SecretsError)
+            run_main(serve, ScenarioError)
         case ["check", config]:
-            run_main(lambda: check(Path(config)), ConfigFileError)
+            run_main(lambda: check(Path(config)))
         case _:
             sys.exit(USAGE)
 

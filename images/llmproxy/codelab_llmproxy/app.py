@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock
+from codelab_core.llm_names import SCRIPTED
 from codelab_core.server import Drain, Running, bind, cancelled_at_end
 from codelab_core.service import Check, Readiness, Service, build_app, load_internal_keys
 from codelab_core.settings import LLMProxySettings
@@ -50,6 +51,13 @@ async def llmproxy(
     yield Running(app, listener or bind(settings.host, settings.port), drain)
 
 
+def who_answers(app: FastAPI) -> tuple[str, str]:
+    """Provider and model behind the name `default`, as the application stands now."""
+    offer: Offer = app.state.offer
+    target = offer.catalogue.resolve("default")
+    return target.provider.name, target.model
+
+
 def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[FastAPI, Drain]:
     """The application and its drain."""
     registry, readiness, egress = CollectorRegistry(), Readiness(), Egress(clock)
@@ -76,14 +84,22 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
         name=settings.service,
         lifespan=lifespan,
         checks=ProviderChecks(offer),
+        judge=one_answers,
         keys=load_internal_keys(settings),
         readiness=readiness,
         registry=registry,
         clock=clock,
     )
     app = build_app(service)
+    app.state.offer = offer
     add_routes(app, Lane(inferences, settings.max_body_bytes), inferences, offer)
     return app, drain
+
+
+def one_answers(states: Mapping[str, bool]) -> bool:
+    """Healthy while a provider is there; the built-in one counts only where it is alone."""
+    real = [is_well for name, is_well in states.items() if name != SCRIPTED]
+    return any(real or states.values())
 
 
 class ProviderChecks(Mapping[str, Check]):

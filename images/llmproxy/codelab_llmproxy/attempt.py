@@ -22,6 +22,8 @@ from codelab_llmproxy.providers import Sending
 
 FIRST: Final = 1
 READ_ON_S: Final = 0.25
+_SAY_NOTHING: Final = frozenset({"deadline", "no_target"})
+"""Failures that do not tell how the provider is doing."""
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ async def run(attempt: Attempt, inference: Inference, metrics: Metrics, ticker: 
     except CodelabError as error:
         outcome = error.reason or "internal"
         error.message = provider.redact(error.message)
-        if error.reason != "deadline":
+        if error.reason not in _SAY_NOTHING:
             metrics.show_available(provider.name, is_available=not is_providers(error))
         inference.fail(error)
     except asyncio.CancelledError:

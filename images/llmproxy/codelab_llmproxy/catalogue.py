@@ -59,23 +59,21 @@ class Catalogue:
 
     def resolve(self, name: str, affinity: str = "") -> Target:
         """The target of a name; raises `NOT_FOUND`/unknown_model with the valid ids."""
-        try:
-            meaning = self._names.meaning(name)
-        except UnknownNameError:
-            raise self._unknown(name) from None
-        if isinstance(meaning, RouteName):
-            route = self._routes[meaning.route]
-            return self._first(route, affinity)
-        facts = self._by_name[meaning.provider].find(meaning.model)
-        if facts is None:
-            raise self._unknown(name)
-        return self._target(meaning.provider, facts)
+        target = self._find(name, affinity)
+        if target is None:
+            raise CodelabError(
+                Code.NOT_FOUND,
+                "unknown_model",
+                message=f"There is no model {name[:128]!r}.",
+                models=[known.id for known in self.models()],
+            )
+        return target
 
     def models(self) -> list[ModelInfo]:
         """Every model to list, aliases and routes first: they are what most callers ask for."""
-        others = [*self._names.aliases, *self._routes]
+        others = {name: self._find(name) for name in (*self._names.aliases, *self._routes)}
         return [
-            *(_info(name, self.resolve(name)) for name in others if self._leads(name)),
+            *(_info(name, target) for name, target in others.items() if target),
             *(
                 _info(self._shown(provider, facts), self._target(provider.name, facts))
                 for provider in self.providers
@@ -83,13 +81,15 @@ class Catalogue:
             ),
         ]
 
-    def _leads(self, name: str) -> bool:
-        """Whether a name stands for a model; one of a scenario that is gone does not."""
+    def _find(self, name: str, affinity: str = "") -> Target | None:
+        """The target of a name; `None` for one that stands for nothing, or for a model gone."""
         try:
-            self.resolve(name)
-        except CodelabError:
-            return False
-        return True
+            meaning = self._names.meaning(name)
+        except UnknownNameError:
+            return None
+        if isinstance(meaning, RouteName):
+            return self._first(self._routes[meaning.route], affinity)
+        return self._served(meaning.provider, meaning.model)
 
     def _shown(self, provider: Provider, facts: ModelFacts) -> str:
         """The id of a model, with its provider where another has one of the same name."""
@@ -97,16 +97,20 @@ class Catalogue:
         is_taken = facts.id in self._names.aliases or facts.id in self._routes
         return f"{provider.name}/{facts.id}" if is_taken or len(having) > 1 else facts.id
 
-    def _first(self, route: RouteConfig, affinity: str) -> Target:
+    def _first(self, route: RouteConfig, affinity: str) -> Target | None:
         """The target to try first: by priority, then the same one for the same session."""
         best = min(target.priority for target in route.targets)
         named = {f"{t.provider}/{t.model}": t for t in route.targets if t.priority == best}
         weighted = ((name, target.weight) for name, target in named.items())
         target = named[ranked(affinity, weighted)[0]]
-        facts = self._by_name[target.provider].find(target.model)
-        if facts is None:
-            raise self._unknown(target.model)
-        return self._target(target.provider, facts, route.clocks)
+        return self._served(target.provider, target.model, route.clocks)
+
+    def _served(
+        self, provider: str, model: str, clocks: ClocksConfig | None = None
+    ) -> Target | None:
+        """A model, where its provider has it."""
+        facts = self._by_name[provider].find(model)
+        return self._target(provider, facts, clocks) if facts else None
 
     def _target(
         self, provider: str, facts: ModelFacts, clocks: ClocksConfig | None = None
@@ -116,15 +120,6 @@ class Catalogue:
         limits = limits_of(found.kind, reasoning=facts.reasoning)
         limits = limits.changed(facts.clocks)
         return Target(found, facts, limits.changed(clocks) if clocks else limits)
-
-    def _unknown(self, name: str) -> CodelabError:
-        """The error of a name that stands for nothing."""
-        return CodelabError(
-            Code.NOT_FOUND,
-            "unknown_model",
-            message=f"There is no model {name[:128]!r}.",
-            models=[known.id for known in self.models()],
-        )
 
 
 def _default_aliases(config: LLMConfig, providers: Sequence[Provider]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import yaml
 from codelab_core.llm_config import LLMConfig, LLMConfigError, parse_config
 from codelab_core.llm_names import Path as Place
 from codelab_core.llm_names import Problem
+from codelab_core.settings import SettingsError
 
 MAX_BYTES: Final = 1_048_576
 MAX_NODES: Final = 100_000
@@ -17,7 +18,7 @@ Stamp = tuple[str, int, int]
 """Resolved path, modification time in ns, size: what differs after every change of a file."""
 
 
-class ConfigFileError(Exception):
+class ConfigFileError(SettingsError):
     """A file that cannot be used; `problems` are sentences, each with its line where it has one."""
 
     def __init__(self, file: Path, problems: list[str]) -> None:

@@ -29,6 +29,7 @@ _CLASSES: Final[Mapping[str, tuple[Fault, Billed]]] = {
     "tool_call_incomplete": ("provider", "yes"),
     "empty_answer": ("provider", "yes"),
     "deadline": ("caller", "yes"),
+    "no_target": ("provider", "no"),
 }
 
 

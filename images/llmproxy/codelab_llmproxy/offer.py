@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from codelab_core.llm_config import LLMConfig, ProviderConfig
 from codelab_core.provider_settings import environment_secret
-from codelab_core.settings import LLMProxySettings
+from codelab_core.settings import LLMProxySettings, SettingsError
 from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.config_file import ConfigFileError, Stamp, load_config, stamp
 from codelab_llmproxy.default_config import default_config
@@ -30,7 +30,7 @@ POLL_S: Final = 2.0
 log = logging.getLogger(__name__)
 
 
-class SecretsError(Exception):
+class SecretsError(SettingsError):
     """Keys of a configuration that cannot be read; one line for each."""
 
 

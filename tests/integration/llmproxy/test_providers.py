@@ -306,7 +306,8 @@ async def test_health_asks_each_provider(tmp_path: Path) -> None:
 
 async def test_no_key_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Regression 23, W-07: a planted key, every way to fail, everything that can be read."""
-    caplog.set_level(logging.DEBUG)
+    for name in ("", "codelab_core", "codelab_llmproxy"):
+        caplog.set_level(logging.DEBUG, name)
     echo = {"error": {"message": f"Incorrect API key {KEY} for Bearer {KEY}", "param": KEY}}
     plays = [
         Play(status=0, fault="reset"),

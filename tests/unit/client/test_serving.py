@@ -2,6 +2,7 @@ import asyncio
 import io
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -29,6 +30,15 @@ def test_the_first_lines_say_where_everything_is_and_who_answers() -> None:
     assert "scripted" in text
     assert "codelab chat" in text
     assert "token" not in text
+
+
+def test_the_first_lines_name_a_real_provider() -> None:
+    running = replace(STACK, provider="anthropic", model="claude-x")
+
+    text = said(running)
+
+    assert "claude-x of anthropic" in text
+    assert "scripted" not in text
 
 
 def test_a_token_is_shown_where_one_is_needed() -> None:

@@ -34,6 +34,29 @@ async def test_three_healthy_services_and_a_file_that_says_where(tmp_path: Path)
     assert await running_gateway(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "provider"),
+    [
+        ("OPENAI_API_KEY", "sk-canary", "openai"),
+        ("ANTHROPIC_API_KEY", "sk-canary", "anthropic"),
+        ("OLLAMA_HOST", "127.0.0.1:1", "ollama"),
+    ],
+)
+async def test_a_provider_of_the_environment_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, provider: str
+) -> None:
+    """X-14: and the demonstration does not use it."""
+    monkeypatch.setenv(variable, value)
+
+    async with stack(options(tmp_path / "a")) as running:
+        found = (running.provider, running.model != "")
+    async with stack(options(tmp_path / "b", scripted_only=True)) as running:
+        without = (running.provider, running.model)
+
+    assert found == (provider, True)
+    assert without == ("scripted", "scripted/agent")
+
+
 async def test_ports_that_are_taken_are_replaced_by_free_ones(tmp_path: Path) -> None:
     with bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ async def test_health_is_503_when_a_dependency_fails() -> None:
     assert answer.status_code == 503
     assert answer.json()["status"] == "unhealthy"
     assert answer.json()["checks"] == {"redis": "error: ConnectionError", "provider": "ok"}
+
+
+async def test_a_service_may_do_with_one_of_its_dependencies() -> None:
+    def one_of_them(states: Mapping[str, bool]) -> bool:
+        return any(states.values())
+
+    service = Service("llm-proxy", checks={"a": broken, "b": good}, judge=one_of_them)
+    async with client(service) as http:
+        answer = await http.get("/health")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
 
 
 async def test_a_dependency_that_hangs_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 from codelab_core.server import bind
 from codelab_core.settings import LLMProxySettings, SettingsError
-from codelab_llmproxy.app import create_app, llmproxy
+from codelab_llmproxy.app import ProviderChecks, create_app, llmproxy, one_answers, who_answers
 from codelab_llmproxy.scripted.scenario import ScenarioError
 
 
@@ -80,3 +80,30 @@ async def test_scenarios_are_models(tmp_path: Path) -> None:
         answer = await http.post("/llm/chat", json=body)
 
     assert answer.json()["message"]["content"] == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        pytest.param({"scripted": True}, True, id="scripted-alone"),
+        pytest.param({"a": True, "b": False}, True, id="one-of-two"),
+        pytest.param({"a": False, "b": False, "scripted": True}, False, id="only-the-built-in"),
+    ],
+)
+def test_it_is_healthy_while_one_provider_is_there(
+    states: dict[str, bool], *, expected: bool
+) -> None:
+    assert one_answers(states) is expected
+
+
+async def test_checks_are_those_of_the_providers_on_offer() -> None:
+    app = create_app(LLMProxySettings.load())
+    checks = ProviderChecks(app.state.offer)
+
+    await checks["scripted"]()
+
+    assert (len(checks), list(checks), who_answers(app)) == (
+        1,
+        ["scripted"],
+        ("scripted", "scripted/agent"),
+    )

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
-from codelab_llmproxy.attempt import prepare, run
+from codelab_llmproxy.attempt import affinity_of, prepare, run
 from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
@@ -176,3 +176,48 @@ async def test_a_cancelled_attempt_leaves_the_provider() -> None:
 
     assert scope.cancelled_caught
     assert (stage.attempts(), stage.provider.closed) == (["cancelled"], 1)
+
+
+async def test_text_before_an_error_in_the_same_read_is_not_lost() -> None:
+    stage = Stage()
+    failed = b'data: {"error":{"message":"it was canary"}}\n\n'
+    stage.provider.script.put_nowait(event({"content": "a"}) + failed)
+
+    await stage.play()
+
+    assert stage.kinds() == ["token", "error"]
+    assert b"it was [hidden]" in stage.inference.record.read(1)[0]
+
+
+async def test_an_answer_is_over_at_its_end_and_read_on_for_the_sake_of_the_connection() -> None:
+    stage = Stage()
+    stage.provider.say("a")
+    stage.provider.finish()
+    stage.provider.script.put_nowait(b"\n")
+    stage.provider.script.put_nowait(CodelabError(Code.PROVIDER_ERROR, "cut"))
+
+    await stage.play()
+
+    assert (stage.inference.state, stage.attempts(), stage.provider.closed) == ("done", ["ok"], 1)
+    assert stage.provider.script.empty()
+
+
+async def test_a_limit_of_calls_says_nothing_about_the_provider() -> None:
+    stage = Stage()
+    stage.provider.script.put_nowait(CodelabError(Code.MODEL_UNAVAILABLE, "no_target"))
+
+    await stage.play()
+
+    assert (stage.attempts(), stage.available()) == (["no_target"], None)
+    assert b'"fault":"provider","billed":"no"' in stage.inference.record.read(0)[0]
+
+
+def test_requests_of_a_session_stay_together() -> None:
+    messages = [{"role": "user", "content": "Hi"}]
+
+    def affinity(**fields: Any) -> str:
+        return affinity_of(InferenceRequest.model_validate({"messages": messages} | fields))
+
+    assert affinity(metadata={"session_id": "s1"}, inference_id="i") == "s1"
+    assert affinity(inference_id="i-1") == "i-1"
+    assert affinity(metadata={"session_id": 5}) != affinity()

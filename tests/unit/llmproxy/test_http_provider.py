@@ -139,6 +139,12 @@ async def test_one_that_does_not_is_asked_again_after_a_while(tmp_path: Path, pl
     assert len(acting.asked) == 2
 
 
+async def test_one_that_nobody_can_reach_is_away(tmp_path: Path) -> None:
+    async with calling(tmp_path, WHOLE, base_url="http://127.0.0.1:1") as (provider, _):
+        with pytest.raises(CodelabError, match="connect_failed"):
+            await provider.check()
+
+
 async def test_a_check_does_not_hold_up_others(tmp_path: Path) -> None:
     async with calling(tmp_path, Play(status=0, fault="hang")) as (provider, _):
         with pytest.raises(TimeoutError):

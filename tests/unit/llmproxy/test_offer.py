@@ -128,7 +128,7 @@ def test_what_cannot_be_served_at_all_is_refused_with_every_problem(tmp_path: Pa
 def test_keys_are_renewed_without_a_word_about_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "codelab_llmproxy")
     serving = offer(config_file=config_file(tmp_path, real(tmp_path)))
 
     (tmp_path / "key").write_text("canary-key-2")

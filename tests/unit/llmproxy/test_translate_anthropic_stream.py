@@ -5,6 +5,7 @@ import pytest
 
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest, Usage, WholeCall
+from codelab_core.sse import MAX_EVENT_BYTES
 from codelab_llmproxy.chunks import Chunk, Finish, Text, Thought
 from codelab_llmproxy.translate_anthropic_stream import AnthropicStreamDecoder
 from fakes.dialect_writers import SIGNATURE, block, event
@@ -27,6 +28,24 @@ def said(*texts: str, index: int = 0) -> bytes:
 def decoded(*events: bytes) -> list[Chunk]:
     decoder = AnthropicStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "a"))
     return decoder.feed(b"".join(events)) + decoder.close()
+
+
+def test_pieces_and_broken_events_are_counted() -> None:
+    """Bytes in pieces, comments and blank events between them."""
+    decoder = AnthropicStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "a"))
+    stream = START + b": hb\n\n" + b"data: {oops\n\n" + said("a", "b") + ended() + STOP
+
+    chunks = [chunk for at in range(len(stream)) for chunk in decoder.feed(stream[at : at + 1])]
+
+    assert (chunks[:2], decoder.pieces, decoder.malformed) == ([Text("a"), Text("b")], 2, 1)
+    assert (decoder.rest(), decoder.feed(STOP)) == ([], [])
+
+
+def test_an_endless_event_is_refused() -> None:
+    decoder = AnthropicStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "a"))
+
+    with pytest.raises(CodelabError, match="malformed"):
+        decoder.feed(b"x" * (MAX_EVENT_BYTES + 1))
 
 
 def finish(chunks: list[Chunk]) -> Finish:

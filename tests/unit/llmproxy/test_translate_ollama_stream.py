@@ -6,6 +6,7 @@ import pytest
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest, WholeCall
 from codelab_llmproxy.chunks import Chunk, Finish, Text
+from codelab_llmproxy.ndjson import MAX_LINE_BYTES
 from codelab_llmproxy.translate_ollama_stream import OllamaStreamDecoder
 from fakes.stage import ask_of
 
@@ -75,3 +76,23 @@ def test_what_is_no_whole_answer_is_an_error(lines: list[Any], expected: str) ->
         decoded(*lines)
 
     assert f"{caught.value.code}/{caught.value.reason}" == expected
+
+
+def test_pieces_and_broken_lines_are_counted() -> None:
+    decoder = OllamaStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "o"))
+    stream = b"".join(orjson.dumps(line) + b"\n" for line in (said("a"), said("b"), DONE))
+
+    chunks = [chunk for at in range(len(stream)) for chunk in decoder.feed(stream[at : at + 1])]
+    broken = OllamaStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "o"))
+    passed = broken.feed(b"{oops\n" + stream)
+
+    assert (chunks, decoder.pieces) == ([Text("a"), Text("b"), Finish("stop")], 2)
+    assert (passed, broken.malformed) == ([Text("ab"), Finish("stop")], 1)
+    assert (decoder.rest(), decoder.feed(stream)) == ([], [])
+
+
+def test_an_endless_line_is_refused() -> None:
+    decoder = OllamaStreamDecoder(ask_of(InferenceRequest.model_validate(REQUEST), "o"))
+
+    with pytest.raises(CodelabError, match="malformed"):
+        decoder.feed(b"x" * (MAX_LINE_BYTES + 1))

@@ -314,3 +314,12 @@ def test_arguments_cut_at_every_byte_never_finish_a_call() -> None:
         stream = [event(call(0, id="x", name="git_diff", arguments=text[:at])), STOP, DONE]
         with pytest.raises(CodelabError, match="tool_call_incomplete"):
             decoded(stream)
+
+
+def test_what_came_before_an_error_in_one_read_can_be_taken() -> None:
+    decoding = decoder()
+
+    with pytest.raises(CodelabError):
+        decoding.feed(event({"content": "a"}) + event(None, error={"message": "no"}))
+
+    assert (decoding.rest(), decoding.rest()) == ([Text("a")], [])
