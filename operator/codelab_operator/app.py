@@ -17,7 +17,7 @@ from codelab_operator.handlers import Streams
 from codelab_operator.health import HealthChecks
 from codelab_operator.inbox import Inbox
 from codelab_operator.intake import Intake
-from codelab_operator.kinds import Kind
+from codelab_operator.kinds import AGENT, Kind
 from codelab_operator.kube import Kube
 from codelab_operator.leader import Election
 from codelab_operator.live_cluster import LiveCluster
@@ -64,9 +64,7 @@ class Operator:
         reconciler = Reconciler(self._cluster, around, clock, random_token, self._metrics)
         self._queue = WorkQueue(reconciler, clock, uniform, self._metrics)
         self._reconciler = reconciler
-        self._intake = Intake(
-            self._cluster, self._kube, clock, (self._election.key, identity), self._add
-        )
+        self._intake = Intake(self._cluster, clock, (self._election.key, identity), self._add)
         self._inbox = Inbox(self._intake.take)
         self._streams: Streams | None = None
         self._beat_at = clock.monotonic()
@@ -102,7 +100,6 @@ class Operator:
                 self._election.keep(),
                 self._election.watch_deadline(),
                 self._discovery.run(),
-                self._intake.run(),
                 self._queue.run(),
                 self._events.run(),
                 self._health.run(),
@@ -114,6 +111,7 @@ class Operator:
         """Watch these kinds from now on; every agent may need other children."""
         if self._streams is not None:
             await self._streams.stop()
+        self._intake.expect((AGENT, *kinds), self._settings.served())
         self._streams = Streams(self._settings, self._place, kinds, self._inbox.put, self._end)
         self._streams.start()
         for key in self._cluster.observations.agents():

@@ -1,13 +1,13 @@
 """kopf as a feeder: streams of agents and children into the inbox, and nothing else.
 
-Low level only: no handler writes, waits, or decides. An index function sees every object, also the
-ones of the first list; the first event comes when all kinds have been listed.
+Low level only: the handler neither writes, waits, nor decides. There is no index function: kopf's
+gate for them takes time that grows with the square of the number of objects.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import kopf
@@ -15,9 +15,9 @@ import kopf
 from codelab_operator.api_group import AGENT_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL
 from codelab_operator.children import ObjectKey
 from codelab_operator.connection import Connection
-from codelab_operator.inbox import Complete, Gone, Item
+from codelab_operator.inbox import Gone, Item
 from codelab_operator.kinds import AGENT, LEASE, Kind
-from codelab_operator.kopf_session import stream_session
+from codelab_operator.kopf_session import StreamSession
 from codelab_operator.observations import sighting
 from codelab_operator.settings import OperatorSettings
 
@@ -46,46 +46,32 @@ class NoHistory(kopf.DiffBaseStorage):
 
 
 def registry(kinds: tuple[Kind, ...], place: Connection, put: Put) -> kopf.OperatorRegistry:
-    """The handlers: a login, and two functions for each kind."""
+    """The handlers: a login, and one function for all kinds."""
     made = kopf.OperatorRegistry()
-    seen = _Seen(put)
 
     @kopf.on.login(registry=made, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
+        session: Any = StreamSession(place, put)
         return kopf.AiohttpSession(
-            server=place.url,
-            default_namespace="default",
-            aiohttp_session=stream_session(place, put),
+            server=place.url, default_namespace="default", aiohttp_session=session
         )
+
+    async def event(event: Any, body: kopf.Body, **_: Any) -> None:
+        """An object is there or has changed; or it is gone, or has lost our label."""
+        put(gone(body) if event["type"] == "DELETED" else sighting(dict(body)))
 
     for kind in kinds:
         group, _, version = kind.api_version.rpartition("/")
-        kopf.index(group, version, kind.plural, registry=made, id=kind.plural)(seen.index)
-        kopf.on.event(group, version, kind.plural, registry=made, id=kind.plural)(seen.event)
+        kopf.on.event(group, version, kind.plural, registry=made, id=kind.plural)(event)
     return made
 
 
-class _Seen:
-    """The two functions that every kind has."""
-
-    def __init__(self, put: Put) -> None:
-        self._put = put
-        self._is_complete = False
-
-    async def index(self, body: kopf.Body, **_: Any) -> None:
-        """An object is there, or has changed."""
-        self._put(sighting(dict(body)))
-
-    async def event(self, event: Any, body: kopf.Body, **_: Any) -> None:
-        """All kinds have been listed; or an object is gone, or has lost our label."""
-        if not self._is_complete:
-            self._is_complete = True
-            self._put(Complete())
-        if event["type"] == "DELETED":
-            metadata = body["metadata"]
-            names = (body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
-            agent = (metadata.get("labels") or {}).get(AGENT_LABEL, "")
-            self._put(Gone(ObjectKey(*names), agent, metadata["uid"]))
+def gone(body: Mapping[str, Any]) -> Gone:
+    """What a DELETED event says."""
+    metadata = body["metadata"]
+    names = (body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
+    agent = (metadata.get("labels") or {}).get(AGENT_LABEL, "")
+    return Gone(ObjectKey(*names), agent, metadata["uid"])
 
 
 def tuned(settings: OperatorSettings, kinds: tuple[Kind, ...]) -> kopf.OperatorSettings:

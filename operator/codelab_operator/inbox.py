@@ -24,19 +24,17 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A stream started anew with a list: what vanished meanwhile it never says."""
+class Listing:
+    """Everything of one kind that there was at a version; whatever else was known is gone."""
 
     plural: str
     namespace: str
+    """Empty: of all namespaces."""
+    version: int
+    objects: tuple[Sighting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """Everything has been listed once; from now on news are news."""
-
-
-Item = Sighting | Gone | Listed | Complete
+Item = Sighting | Gone | Listing
 
 
 class Inbox:

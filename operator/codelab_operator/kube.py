@@ -23,13 +23,11 @@ from codelab_operator.metrics import Metrics
 
 CONNECT_S: Final = 3.0
 WRITE_S: Final = 4.0
-LIST_S: Final = 30.0
 TRIES: Final = 2
 JSON: Final = "application/json"
 # With a parameter the client library sends our bytes as they are; the server cuts it off.
 APPLY: Final = "application/apply-patch+yaml; charset=utf-8"
 MERGE: Final = "application/merge-patch+json"
-PAGE: Final = 500
 
 
 class Kube:
@@ -50,19 +48,6 @@ class Kube:
         """One object. Raises `ApiError`."""
         kind = kind_of(key.api_version, key.kind)
         return await self._send("GET", kind, kind.path(key.namespace, key.name))
-
-    async def list(self, kind: Kind, namespace: str, selector: str) -> list[dict[str, Any]]:
-        """All objects of a kind that a label selector fits, in pages. Raises `ApiError`."""
-        items: list[dict[str, Any]] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-        while True:
-            page = await self._send("LIST", kind, kind.path(namespace), query)
-            items += page.get("items") or []
-            following = page["metadata"].get("continue")
-            if not following:
-                shared = {"apiVersion": kind.api_version, "kind": kind.name}
-                return [shared | item for item in items]
-            query["continue"] = following
 
     async def is_served(self, kind: Kind) -> bool:
         """Whether the cluster knows a kind. Raises `ApiError`."""
@@ -123,7 +108,7 @@ class Kube:
     ) -> dict[str, Any]:
         """One request, once more if the connection broke; counted by verb, kind and answer."""
         url = self._place.url + path + (f"?{urlencode(query)}" if query else "")
-        deadline = self._clock.monotonic() + (LIST_S if verb == "LIST" else WRITE_S)
+        deadline = self._clock.monotonic() + WRITE_S
         for left in reversed(range(TRIES)):
             code = "none"
             try:
@@ -147,7 +132,7 @@ class Kube:
         self, verb: str, url: str, body: Manifest | None, deadline: float
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer. Raises `ApiError` for anything but success."""
-        method = {"LIST": "GET", "APPLY": "PATCH", "MERGE": "PATCH"}.get(verb, verb)
+        method = {"APPLY": "PATCH", "MERGE": "PATCH"}.get(verb, verb)
         kind = {"APPLY": APPLY, "MERGE": MERGE}.get(verb, JSON)
         headers = {"Content-Type": kind, "Accept": JSON, "User-Agent": self._agent}
         if token := self._place.token():

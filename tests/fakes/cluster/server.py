@@ -24,7 +24,8 @@ from fakes.cluster.watching import Disturbance
 
 Json = Any
 JSON: Final = "application/json"
-LAST_CLOSE_S: Final = 0.05
+LAST_CLOSE_S: Final = 0.02
+LAST_CLOSES: Final = 100
 HOW: Final = {
     "apply": writes.apply,
     "create": writes.create,
@@ -219,11 +220,12 @@ async def fake_cluster(
 ) -> AsyncIterator[FakeCluster]:
     """A running server; `url` says where."""
     cluster = FakeCluster(optional=optional)
-    runner = web.ServerRunner(web.Server(cluster.answer, access_log=None), shutdown_timeout=0.1)
+    server = web.Server(cluster.answer, access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    cluster.url = site.name if port else f"http://127.0.0.1:{runner.addresses[0][1]}"
+    cluster.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield cluster
     finally:
@@ -232,4 +234,8 @@ async def fake_cluster(
         for collection in cluster.store.collections.values():
             collection.changed.set()
         await runner.cleanup()
-        await asyncio.sleep(LAST_CLOSE_S)  # the sockets of clients that were killed
+        for _ in range(LAST_CLOSES):  # the sockets of clients that were killed
+            await asyncio.sleep(LAST_CLOSE_S)
+            if not server.connections:
+                break
+        await asyncio.sleep(LAST_CLOSE_S)

@@ -1,0 +1,41 @@
+"""A fake API server and a client of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from codelab_core.clock import SYSTEM_CLOCK
+from codelab_operator.connection import Connection
+from codelab_operator.kube import Kube
+from codelab_operator.metrics import Metrics
+from fakes.cluster.server import FakeCluster, fake_cluster
+from fakes.still_clock import StillClock
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[FakeCluster]:
+    """An empty cluster."""
+    async with fake_cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    """A clock that stands."""
+    return StillClock()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Counters of one test."""
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+async def kube(cluster: FakeCluster, metrics: Metrics) -> AsyncIterator[Kube]:
+    """A client of the cluster."""
+    place = Connection(cluster.url, None, None, SYSTEM_CLOCK.monotonic)
+    made = Kube(place, metrics, SYSTEM_CLOCK, "test")
+    yield made
+    await made.close()

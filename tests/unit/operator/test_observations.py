@@ -1,0 +1,124 @@
+"""What is known of the cluster: the later version wins, and what we deleted stays away."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codelab_operator.api_group import AGENT_LABEL, GROUP_VERSION, KIND
+from codelab_operator.observations import AgentKey, Observations, Sighting, sighting
+
+A = AgentKey("ns", "a")
+
+
+def service(version: int, uid: str = "u1", agent: str = "a", text: str = "") -> Sighting:
+    """A Service of an agent, at some version."""
+    labels = {AGENT_LABEL: agent} if agent else {}
+    metadata = {"name": "s", "namespace": "ns", "uid": uid, "resourceVersion": str(version)}
+    body: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "text": text}
+    return sighting(body | {"metadata": metadata | {"labels": labels, "managedFields": [1]}})
+
+
+def agent() -> Sighting:
+    """The agent itself."""
+    metadata = {"name": "a", "namespace": "ns", "uid": "cr", "resourceVersion": "1"}
+    return sighting({"apiVersion": GROUP_VERSION, "kind": KIND, "metadata": metadata})
+
+
+def test_an_agent_is_observed_with_its_children_and_without_managed_fields() -> None:
+    known = Observations()
+    known.put(agent())
+    known.put(service(2))
+
+    observed = known.observe(A)
+
+    assert observed.resource is not None
+    assert observed.resource["metadata"]["name"] == "a"
+    assert [m["metadata"].get("managedFields") for m in observed.children.values()] == [None]
+    assert list(known.agents()) == [A]
+    assert len(known) == 2
+
+
+def test_an_older_version_of_an_object_never_replaces_a_newer_one() -> None:
+    known = Observations()
+
+    assert known.put(service(5, text="own write"))
+    assert not known.put(service(4, text="late event"))
+    assert not known.put(service(5, text="echo"))
+
+    assert known.observe(A).children[service(5).key]["text"] == "own write"
+
+
+def test_a_successor_of_the_same_name_replaces_its_predecessor_and_not_the_reverse() -> None:
+    known = Observations()
+    known.put(service(5, "u1"))
+
+    assert known.put(service(9, "u2"))
+    assert not known.put(service(6, "u1"))
+    assert not known.drop(service(6).key, "u1")
+    assert known.get(service(9).key) == service(9, "u2")
+
+
+def test_what_we_deleted_is_not_brought_back_by_late_events() -> None:
+    known = Observations()
+    known.put(service(5))
+
+    known.deleted(service(5).key, "u1")
+    late = known.put(service(6))
+    ended = known.drop(service(6).key, "u1")
+    reborn = known.put(service(9, "u2"))
+
+    assert (late, ended, reborn) == (False, False, True)
+
+
+def test_a_deletion_of_what_is_not_known_changes_nothing() -> None:
+    known = Observations()
+
+    known.deleted(service(5).key, "u1")
+
+    assert known.put(service(5))
+
+
+def test_a_child_that_moves_to_another_agent_leaves_the_first() -> None:
+    known = Observations()
+    known.put(service(1))
+
+    known.put(service(2, agent="b"))
+
+    assert known.observe(A).children == {}
+    assert len(known.observe(AgentKey("ns", "b")).children) == 1
+    assert known.of_kind("v1", "Service") == [service(2, agent="b")]
+    assert known.of_kind("v1", "Service", "other") == []
+
+
+def test_other_children_stay_when_one_goes() -> None:
+    known = Observations()
+    known.put(service(1))
+    other = service(2, "u2")._replace(key=service(1).key._replace(name="t"))
+    known.put(other)
+
+    known.drop(service(1).key, "u1")
+
+    assert list(known.observe(A).children) == [other.key]
+
+
+def test_an_object_without_label_belongs_to_no_agent() -> None:
+    known = Observations()
+
+    known.put(service(1, agent=""))
+
+    assert known.observe(A).children == {}
+    assert known.drop(service(1).key, "u1")
+
+
+@settings(max_examples=200)
+@given(st.permutations(range(1, 7)))
+def test_in_whatever_order_versions_arrive_the_last_one_stays(versions: list[int]) -> None:
+    known = Observations()
+
+    for version in versions:
+        known.put(service(version))
+
+    latest = known.get(service(1).key)
+    assert latest is not None
+    assert latest.version == 6
