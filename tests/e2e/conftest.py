@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.commands import ROOT, outcome, run
-from harness.kubernetes import Cluster
+from harness.cluster_api import Api, proxied
+from harness.commands import ROOT, run
+from harness.kubernetes import Cluster, small
 
 NODE = "kindest/node:v1.34.2"
 IMAGES = ("gateway", "runtime", "llmproxy", "operator")
@@ -52,15 +53,26 @@ def _create(cluster: Cluster, name: str) -> None:
     cluster.helm("install", "codelab-agent", CHART, *where, "--wait", "--timeout", "120s")
 
 
+@pytest.fixture(scope="session")
+def api(cluster: Cluster) -> Iterator[Api]:
+    """The API server of the cluster."""
+    with proxied(cluster) as found:
+        yield found
+
+
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of its own, in which only restricted pods may run."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).removeprefix("test-")
-    name = name[:50].strip("-")
-    delete = ("kubectl", "--context", cluster.context, "delete", "namespace", name)
-    outcome(*delete, "--ignore-not-found", timeout_s=120)
-    cluster.kubectl("create", "namespace", name)
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    cluster.kubectl("label", "namespace", name, label)
-    yield name
-    outcome(*delete, "--wait=false")
+    with cluster.restricted(name[:50].strip("-")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def standing(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace with the agent `one`, Ready, that the tests of a module share."""
+    name = request.module.__name__.rpartition(".")[2].replace("_", "-")
+    with cluster.restricted(name) as found:
+        cluster.apply(small(), found)
+        cluster.ready("one", found)
+        yield found

@@ -91,6 +91,18 @@ class Cluster:
         return SYSTEM_CLOCK.monotonic() - began
 
     @contextmanager
+    def restricted(self, name: str) -> Iterator[str]:
+        """A fresh namespace, in which only restricted pods may run."""
+        delete = ("delete", "namespace", name)
+        self.said(*delete, "--ignore-not-found", timeout_s=120)
+        self.kubectl("create", "namespace", name)
+        self.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        try:
+            yield name
+        finally:
+            self.said(*delete, "--wait=false")
+
+    @contextmanager
     def forwarded(self, target: str, port: int, namespace: str) -> Iterator[str]:
         """A port of a Service or pod on this machine, as a base URL."""
         command = ["kubectl", "--context", self.context, "-n", namespace, "port-forward"]
@@ -120,13 +132,22 @@ def _is_ready(agent: Manifest) -> bool:
 
 
 def agent(name: str = "one", **spec: Any) -> Manifest:
-    """A `CodelabAgent`, small enough for a machine of two cores."""
+    """A `CodelabAgent`."""
     return {
         "apiVersion": "codelab.dev/v1beta1",
         "kind": "CodelabAgent",
         "metadata": {"name": name},
         "spec": spec,
     }
+
+
+def small(name: str = "one", **spec: Any) -> Manifest:
+    """An agent whose pods ask for little, so that many find room on a small machine."""
+    little = {"resources": {"requests": {"cpu": "10m"}}}
+    for component in ("gateway", "runtime", "llmproxy"):
+        spec[component] = little | spec.get(component, {})
+    spec.setdefault("redis", {"managed": little})
+    return agent(name, **spec)
 
 
 def sample(name: str) -> str:
