@@ -14,6 +14,7 @@ from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.observability import SERVICE, SESSION_ID
+from codelab_runtime.accounting import Accounts
 from codelab_runtime.actions import Actions
 from codelab_runtime.answers import Claim, Committed, DivergedError
 from codelab_runtime.backlog import Backlog
@@ -61,6 +62,7 @@ class Worker:
         self._claim = claim
         self._tools = tools
         self._backlog = Backlog()
+        self._accounts = Accounts(tools.actions.metrics)
         self._inbox_due = True
         self._drops_command = claim.crashes > MAX_CRASHES
         self._reading: asyncio.Task[None] | None = None
@@ -214,7 +216,7 @@ class Worker:
         tail = self._tools.tails.get(self.session_id)
         if tail and events:
             tail.feed(self.epoch, first, events)
-        self._tools.actions.metrics.events.inc(len(events))
+        self._accounts.committed(batch.records, len(events), self._tools.clock.monotonic())
         return done
 
     async def _answered[T](self, ask: Callable[[], Awaitable[T]]) -> T:
