@@ -1,6 +1,7 @@
 """A gateway's view of one session: commands that are repeated, events that are resumed."""
 
 import asyncio
+import io
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ class Agent:
         self, method: str, path: str, body: Any = None, *, node: int = 0
     ) -> tuple[int, Any]:
         """Status and decoded answer of one request to one runtime, never repeated."""
-        sent = body if isinstance(body, bytes | None) else orjson.dumps(body)
+        sent = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
         headers = {"Content-Type": "application/json", **self.headers}
         url = self.cluster.urls[node % len(self.cluster.urls)] + path
         async with self.cluster.http.request(method, url, data=sent, headers=headers) as response:
@@ -139,6 +140,17 @@ class Stream:
                 if event["type"] == fits if isinstance(fits, str) else fits(event):
                     return events
         raise AssertionError(f"the stream ended: {[event['type'] for event in events]}")
+
+    async def next_control(self, name: str) -> Any:
+        """Read on until a control event has come; it stands before all events that follow."""
+        with anyio.fail_after(TIMEOUT_S):
+            while name not in self.control:
+                block = await self.next()
+                assert block is not None
+                assert not block.id, block
+                if not block.comment:
+                    self.control[block.kind.decode()] = orjson.loads(block.data)
+        return self.control[name]
 
     async def rest(self) -> list[Event]:
         """Everything up to the end of the response."""

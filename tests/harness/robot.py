@@ -40,7 +40,7 @@ class Seen:
     texts: dict[str, str]
     calls: list[tuple[str, str, str]]
     outcomes: list[tuple[str, str, str]]
-    order: list[str]
+    kinds: Counter[str]
 
 
 @dataclass
@@ -117,17 +117,17 @@ class Robot:
             assert event["type"] not in {"message_retracted", "error"}, event
         digests = {d["message_id"]: d["sha256"] for d in self.events[-1]["digests"]}
         assert digests == {m: hashlib.sha256(t.encode()).hexdigest() for m, t in texts.items()}
-        return Seen(texts, self._calls(), self._outcomes(), self._order())
+        kinds = Counter(e["type"] for e in self.events if "message" not in e["type"])
+        return Seen(texts, self._calls(), self._outcomes(), kinds)
 
     def _calls(self) -> list[tuple[str, str, str]]:
+        """All calls; those that run side by side are asked for in any order."""
         asked = [e for e in self.events if e["type"] == "tool_call"]
-        return [(e["call_id"], e["tool_name"], e["digest"]) for e in asked]
+        return sorted((e["call_id"], e["tool_name"], e["digest"]) for e in asked)
 
     def _outcomes(self) -> list[tuple[str, str, str]]:
+        """All outcomes, each after its call."""
         said = [e for e in self.events if e["type"] == "tool_resolved"]
-        return [(e["call_id"], e["phase"], e["outcome"]) for e in said]
-
-    def _order(self) -> list[str]:
-        """Types of events of the turn, text of one message joined."""
-        names = [e["type"] for e in self.events if not e["type"].startswith("client_")]
-        return [n for i, n in enumerate(names) if i == 0 or names[i - 1] != n]
+        asked = {e["call_id"]: e["seq"] for e in self.events if e["type"] == "tool_call"}
+        assert all(asked[e["call_id"]] < e["seq"] for e in said)
+        return sorted((e["call_id"], e["phase"], e["outcome"]) for e in said)

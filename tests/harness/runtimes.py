@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 
 from codelab_core.server import Running, Server, cancelled_at_end, serve
 from codelab_core.settings import LLMProxySettings, RuntimeSettings
@@ -17,6 +18,7 @@ from codelab_runtime.app import runtime
 from codelab_runtime.connection import client
 from codelab_runtime.keys import Keys
 
+TIMEOUT_S = 20
 SHORT_LEASE_MS = 600
 """Below what settings allow: tests do not wait for leases that people would."""
 
@@ -107,13 +109,24 @@ class Cluster:
             await pipe.execute()
         await redis.aclose()
 
-    async def driving(self) -> Node:
-        """A runtime that drives a session; any one while none does."""
+    async def owners(self) -> list[Node]:
+        """The runtimes that drive a session."""
+        found = []
         for node in self.nodes:
             async with self.http.get(f"{node.url}/metrics") as response:
                 if "codelab_runtime_owned_sessions 0.0" not in await response.text():
-                    return node
-        return self.nodes[0]
+                    found.append(node)
+        return found
+
+    async def driving(self) -> Node:
+        """A runtime that drives a session; any one while none does."""
+        return [*await self.owners(), *self.nodes][0]
+
+    async def until_nobody_drives(self) -> None:
+        """Wait until all sessions rest or are parked."""
+        with anyio.fail_after(TIMEOUT_S):
+            while await self.owners():  # noqa: ASYNC110 -- other processes, as it were
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -145,5 +158,5 @@ async def cluster(
         for _ in range(count):
             await made.start()
         yield made
-        for node in made.nodes:
-            await node.drain()
+        for node in made.nodes:  # nobody is left who would care for a goodbye
+            await node.kill()

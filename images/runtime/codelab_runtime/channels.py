@@ -73,7 +73,9 @@ class Channels:
         """Stop hearing a channel."""
         name = channel.encode()
         self._handlers.pop(name, None)
-        self._confirmed.pop(name, None)
+        confirmed = self._confirmed.pop(name, None)
+        if confirmed:
+            confirmed.set()  # whoever waits for it has nothing more to wait for
         if self._pubsub:
             with suppress(RedisError, OSError):
                 await self._pubsub.unsubscribe(channel)

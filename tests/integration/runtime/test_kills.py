@@ -5,14 +5,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
 
 from harness.agent import Agent
 from harness.robot import Robot, Seen
-from harness.runtimes import Cluster, cluster, proxy_server
+from harness.runtimes import Cluster, cluster
 
 LANES = 4
 TASK = (
@@ -20,18 +19,11 @@ TASK = (
     ' then call read_file with {"path": "a.txt"}'
     " then write 30 tokens at 200 per second"
     ' then call write_file with {"path": "new.txt", "content": "new"}'
-    ' and call prompt_user with {"message": "Go on?", "actions": ["yes", "no"]}'
+    ' and prompt_user with {"message": "Go on?", "actions": ["yes", "no"]}'
     " then write 30 tokens at 200 per second"
 )
 LASTS_S = 1.0
 """About how long the task takes where nothing happens."""
-
-
-@pytest.fixture
-async def proxy_url() -> AsyncIterator[str]:
-    """The proxy that all runtimes share."""
-    async with proxy_server() as url:
-        yield url
 
 
 async def strike(runtimes: Cluster, agent: Agent, random: Random) -> str:
@@ -57,6 +49,9 @@ async def lane(store_url: str, proxy_url: str, seed: int, rounds: int) -> list[t
     async with cluster(store_url, proxy_url) as runtimes:
         calm = Robot.of(runtimes, random)
         await calm.converse(TASK)
+        assert [name for _, name, _ in calm.seen().calls] == [
+            *("read_file", "write_file", "prompt_user")
+        ]
         for _ in range(rounds):
             robot = Robot.of(runtimes, random)
             async with asyncio.TaskGroup() as tasks:

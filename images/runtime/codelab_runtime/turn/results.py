@@ -26,7 +26,7 @@ def result_body(call: Call | None, command: Mapping[str, Any]) -> tuple[dict[str
     body = dict(result) if isinstance(result, Mapping) else {"result": result}
     if result is None:
         body = {}
-    return {"success": True, **body, **_applied(call)}, None
+    return {"success": True, **body, **_applied(call), **_edited(call)}, None
 
 
 def _failure(error: Any) -> dict[str, Any]:
@@ -47,7 +47,12 @@ def _applied(call: Call | None) -> dict[str, Any]:
         return {}
     fields = ("hunk_id", "path", "new_start", "new_lines")
     hunks = [{name: hunk[name] for name in fields} for hunk in call.review["hunks"]]
-    return {"applied": hunks, **({"edited_by_person": True} if call.edited else {})}
+    return {"applied": hunks}
+
+
+def _edited(call: Call | None) -> dict[str, Any]:
+    """What really ran, where a person changed what the model had asked for."""
+    return {"edited": dict(call.arguments)} if call and call.edited else {}
 
 
 def answer_fault(call: Call, command: Mapping[str, Any]) -> ToolError | None:

@@ -79,7 +79,7 @@ def test_a_patch_that_a_person_edited_says_so() -> None:
 
     body, _ = result_body(edited, {})
 
-    assert body == {"success": True, "applied": [], "edited_by_person": True}
+    assert body == {"success": True, "applied": [], "edited": {}}
 
 
 def test_a_failed_patch_claims_no_hunks() -> None:
