@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
 from codelab_core.protocol.agent import ResultReceived
 from codelab_core.protocol.commands import ToolResult
 from codelab_runtime.commands import Inbox, Sender
@@ -30,11 +32,17 @@ class ToolResults:
         """Keep a piece; the last one settles the call, however often it is sent."""
         before = await self.parts.accepted(sender) if is_last else None
         if before:
+            await self.parts.drop(sender, piece)
             return ResultReceived(call_id=piece.call_id, duplicate=True, late=before.late)
         whole = await self.parts.take(sender, piece)
         if whole is None:
             return ResultReceived(call_id=piece.call_id)
-        received = await self._settle(sender, piece.call_id, whole)
+        try:
+            received = await self._settle(sender, piece.call_id, whole)
+        except CodelabError as error:
+            if error.code is Code.ALREADY_ANSWERED:
+                await self.parts.drop(sender, piece)
+            raise
         await self.parts.drop(sender, piece)
         return received
 

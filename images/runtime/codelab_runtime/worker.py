@@ -6,7 +6,6 @@ Whatever happens while a commit is under way waits and goes into the next one.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,9 +24,9 @@ from codelab_runtime.store import Commit, Store
 from codelab_runtime.tails import Tails
 from codelab_runtime.turn.facts import Accepted, Fact, Infer, Resumed, TimerFired
 from codelab_runtime.turn.outcomes import next_deadline
-from codelab_runtime.turn.records import Attached, TurnDone, TurnStarted
 from codelab_runtime.turn.state import SessionState
 from codelab_runtime.turn.step import step
+from codelab_runtime.upkeep import Upkeep
 
 MAX_CRASHES: Final = 3
 RETRY_S: Final = 0.2
@@ -64,6 +63,15 @@ class Worker:
         self._backlog = Backlog()
         self._accounts = Accounts(tools.actions.metrics)
         self._inbox_due = True
+        self._upkeep = Upkeep(
+            session_id,
+            claim.fence,
+            tools.store,
+            tools.reader,
+            tools.clock,
+            tools.session_ttl_s,
+            tools.clock.monotonic(),
+        )
         self._drops_command = claim.crashes > MAX_CRASHES
         self._reading: asyncio.Task[None] | None = None
         self._sent_meta: dict[str, str] = {}
@@ -177,9 +185,9 @@ class Worker:
         """Commit, then act. The state, and whether the store has more commands for it."""
         if batch.is_empty and not rest:
             return batch.state, False
-        if any(isinstance(r, TurnStarted | TurnDone | Attached) for r in batch.records):
-            await self._prolong()
+        await self._upkeep.before(batch.records)
         done = await self._commit(batch, rest)
+        await self._upkeep.after(batch.records)
         for effect in batch.effects:
             if isinstance(effect, Infer) and self._reading:
                 self._reading.cancel()
@@ -188,11 +196,6 @@ class Worker:
             self._reading = started or self._reading
         self._inbox_due = self._inbox_due or done.more
         return batch.state, done.more
-
-    async def _prolong(self) -> None:
-        """Give the session its whole life again; the next turn does it if this fails."""
-        with suppress(CodelabError):
-            await self._tools.store.touch(self.session_id, self.fence, self._tools.session_ttl_s)
 
     async def _commit(self, batch: Batch, rest: str) -> Committed:
         """Make a batch durable; repeated with the same `op` until its outcome is known."""
