@@ -5,6 +5,7 @@ python scripts/generate.py --check    writes nothing; prints what differs; 1 the
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 
 from api_documents import gateway_document, llmproxy_document, runtime_document
 from codelab_operator.crd import crd
+from codelab_operator.values import values_schema
 from golden_manifests import PlainDumper, goldens
 from json_schemas import asyncapi, chunks_schema, frames_schema
 
@@ -28,6 +30,7 @@ def as_yaml(value: dict[str, Any]) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/codelab-agent/crds/codelabagents.yaml": lambda: as_yaml(crd()),
+    "charts/codelab-agent/values.schema.json": lambda: f"{json.dumps(values_schema(), indent=1)}\n",
     "docs/api/gateway.openapi.json": gateway_document,
     "docs/api/runtime.openapi.json": runtime_document,
     "docs/api/llmproxy.openapi.json": llmproxy_document,

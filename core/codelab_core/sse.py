@@ -95,10 +95,17 @@ class SseParser:
 
 def _event(block: bytes) -> SseEvent:
     """The event in the lines between two blank lines."""
-    if block.startswith(b"id: "):  # our own frames: id, then one data line
-        event_id, found, data = block[4:].partition(b"\ndata: ")
-        if found and b"\n" not in data and b"\n" not in event_id:
-            return SseEvent(data, event_id)
+    match block.split(b"\n"):  # our own frames, and those of the OpenAI dialect
+        case [data] if data.startswith(b"data: "):
+            return SseEvent(data[6:])
+        case [event_id, data] if event_id.startswith(b"id: ") and data.startswith(b"data: "):
+            return SseEvent(data[6:], event_id[4:])
+        case [event_id, kind, data] if (
+            event_id.startswith(b"id: ")
+            and kind.startswith(b"event: ")
+            and data.startswith(b"data: ")
+        ):
+            return SseEvent(data[6:], event_id[4:], kind[7:])
     return _general_event(block)
 
 

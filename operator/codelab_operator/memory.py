@@ -29,6 +29,8 @@ class AgentMemory:
     is_ready: bool = False
     drift: Drift = field(default_factory=Drift)
     secrets_at: float = float("-inf")
+    owes_secrets: bool = False
+    """A Secret could not be made."""
     status_at: float = float("-inf")
     """When the status was last written."""
     tries: int = 0

@@ -144,7 +144,9 @@ class Reconciler:
         children = self._rendered.children(agent, self._around.offering())
         now = self._clock.monotonic()
         steps = plan(children, observed.children, agent).without(memory.barred(now))
-        if now - memory.secrets_at < SECRETS_S:
+        if memory.owes_secrets:
+            steps = replace(steps, secrets=tuple(c for c in children if c.key.kind == "Secret"))
+        elif now - memory.secrets_at < SECRETS_S:
             steps = replace(steps, secrets=())
         if agent.spec.paused:
             steps = Steps(conflicts=steps.conflicts, leaving=steps.leaving)
@@ -155,8 +157,9 @@ class Reconciler:
         """Secrets first: pods mount them. Then everything else."""
         now, steps = self._clock.monotonic(), this.wave.steps
         if steps.secrets:
-            memory.secrets_at = now
             await self._keeper.ensure(this.agent, steps.secrets, this.report, is_new=is_new)
+            memory.owes_secrets = bool(this.report.failures)
+            memory.secrets_at = now
             this.look_again(SECRETS_S)
         born = str(this.resource["metadata"]["creationTimestamp"])
         work = Work(this.agent, born, steps, memory.suspects)

@@ -76,10 +76,14 @@ def test_e3_the_chart_tests_itself(cluster: Cluster) -> None:
     assert "Succeeded" in said
 
 
-def test_e3_the_chart_can_bring_an_agent(bare_cluster: Cluster, cluster: Cluster) -> None:
-    release = ("sample", str(ROOT / "charts/codelab-agent"), "-n", "sampled", "--create-namespace")
+def test_e3_the_chart_can_bring_an_agent(cluster: Cluster) -> None:
+    """A second release that serves its own namespace only, with the sample agent."""
+    chart = str(ROOT / "charts/codelab-agent")
     values = ("-f", str(ROOT / "manifests/e2e/values.yaml"), "--set", "watch.clusterWide=false")
-    cluster.helm("install", *release, *values, "--set", "agent.create=true", "--wait")
+    where = ("-n", "sampled", "--create-namespace", "--set", "agent.create=true")
+    cluster.helm("install", "sample", chart, *where, *values, "--wait")
 
-    cluster.ready("codelab", "sampled")
+    cluster.ready("agent", "sampled")
+
     cluster.helm("uninstall", "sample", "-n", "sampled")
+    cluster.kubectl("delete", "namespace", "sampled", "--wait=false")

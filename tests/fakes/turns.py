@@ -48,7 +48,7 @@ def bare(state: SessionState) -> SessionState:
         shown_chunks=0,
         crc=0,
         held_calls=(),
-        held_text="",
+        held_text=None,
         computing=frozenset(),
         waiting={},
     )

@@ -6,7 +6,7 @@ One `Play` per request, in order; the last one is for all that follow.
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -62,10 +62,14 @@ class Asked:
         return decoded
 
 
+Actor = Callable[[Asked], Play]
+"""Makes up the answer to a request."""
+
+
 class Upstream:
     """One server; `left` counts callers that closed before their answer was over."""
 
-    def __init__(self, plays: Iterable[Play]) -> None:
+    def __init__(self, plays: "Iterable[Play | Actor]") -> None:
         self.plays = [*plays]
         self.asked: list[Asked] = []
         self.connections = 0
@@ -107,7 +111,8 @@ class Upstream:
             if closes_next:
                 return
             self.asked.append(asked)
-            play = self.plays[0] if len(self.plays) == 1 else self.plays.pop(0)
+            next_one = self.plays[0] if len(self.plays) == 1 else self.plays.pop(0)
+            play = next_one if isinstance(next_one, Play) else next_one(asked)
             await self._note()
             is_left = await self._play(play, reader, writer)
             if is_left or play.fault in {"cut", "reset", "hang"}:
@@ -179,7 +184,7 @@ def _head(play: Play) -> bytes:
 
 
 @asynccontextmanager
-async def upstream(*plays: Play) -> AsyncIterator[Upstream]:
+async def upstream(*plays: Play | Actor) -> AsyncIterator[Upstream]:
     """A server until the block ends."""
     acting = Upstream(plays)
     server = await asyncio.start_server(acting.serve, "127.0.0.1", 0)

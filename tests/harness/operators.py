@@ -11,6 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
+from codelab_operator.api_group import HASH_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
 from fakes.cluster.requests import Logged
@@ -174,6 +175,8 @@ def comparable(manifest: Json) -> Json:
     """An object without versions, uids, times and random values."""
     gone = {"uid", "resourceVersion", "creationTimestamp", "ownerReferences", "generation"}
     metadata = {k: v for k, v in manifest["metadata"].items() if k not in gone}
+    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, too
+    metadata["annotations"] = {k: v for k, v in notes.items() if k != HASH_ANNOTATION}
     body = {k: v for k, v in manifest.items() if k not in {"status", "data"}}
     return body | {"metadata": metadata, "data": sorted(manifest.get("data", {}))}
 

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import anyio
 
+from codelab_core.clock import SYSTEM_CLOCK, Clock
 from codelab_core.server import Running, Server, cancelled_at_end, serve
 from codelab_core.settings import LLMProxySettings, RuntimeSettings
 from codelab_llmproxy.app import llmproxy
@@ -75,16 +76,16 @@ class Cluster:
         """Where the living ones are."""
         return [node.url for node in self.nodes]
 
-    async def start(self) -> Node:
+    async def start(self, clock: Clock = SYSTEM_CLOCK) -> Node:
         """One more runtime."""
         started: asyncio.Future[tuple[Running, Server]] = asyncio.get_running_loop().create_future()
-        task = self.tasks.create_task(self._run(started))
+        task = self.tasks.create_task(self._run(started, clock))
         node = Node(*await started, task)
         self.nodes.append(node)
         return node
 
-    async def _run(self, started: asyncio.Future[tuple[Running, Server]]) -> None:
-        async with runtime(self.settings) as running:
+    async def _run(self, started: asyncio.Future[tuple[Running, Server]], clock: Clock) -> None:
+        async with runtime(self.settings, clock=clock) as running:
             server = running.server()
             started.set_result((running, server))
             await server.serve(sockets=[running.socket])

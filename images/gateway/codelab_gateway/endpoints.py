@@ -76,7 +76,7 @@ class Endpoints:
             try:
                 async with asyncio.timeout(RESOLVE_TIMEOUT_S):
                     hosts = await self._resolve(parts.hostname or "", parts.port or 80)
-            except OSError:  # also `TimeoutError` and `socket.gaierror`
+            except (OSError, ValueError):  # no answer, no such name, or none that can be one
                 log.debug("the runtime's name does not resolve")
                 continue
             self._known[base] = [_with_host(parts, host) for host in hosts] or self._known[base]

@@ -40,7 +40,7 @@ class WatchedFile[Value]:
                 return
             self._version = version
             self.value = self._parse(self._file.read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last: a loop of links
             log.warning("file not reloaded", extra={"cause": type(error).__name__})
             return
         log.info("file reloaded", extra={"file": self._file.name})

@@ -85,7 +85,7 @@ async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) ->
     async with aclosing(attempt.stream) as stream:
         async for piece in stream:
             before = decoder.pieces
-            chunks = decoder.feed(piece)
+            chunks = _decoded(decoder, piece, inference)
             if decoder.pieces != before:
                 attempt.watch.content(metrics.count_tokens(decoder.pieces - before))
             if chunks and not inference.record.head:
@@ -94,6 +94,15 @@ async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) ->
                 await _read_on(stream)
                 return
     _record(decoder.close(), inference)
+
+
+def _decoded(decoder: Decoder, piece: bytes, inference: Inference) -> list[Chunk]:
+    """The chunks in a piece; those before an error in it are recorded. Hot: once per token."""
+    try:
+        return decoder.feed(piece)
+    except CodelabError:
+        _record(decoder.rest(), inference)
+        raise
 
 
 async def _read_on(stream: AsyncGenerator[bytes]) -> None:

@@ -41,6 +41,9 @@ class Decoder(Protocol):
         inside a call, the third elsewhere), a call that cannot be made, an empty answer.
         """
 
+    def rest(self) -> list[Chunk]:
+        """Chunks that `feed` or `close` had decoded before it raised."""
+
     def close(self) -> list[Chunk]:
         """The rest, at the end of the stream; raises `PROVIDER_ERROR`/cut where it came early."""
 

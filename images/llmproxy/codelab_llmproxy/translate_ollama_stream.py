@@ -53,6 +53,10 @@ class OllamaStreamDecoder:
             raise cut()
         return chunks
 
+    def rest(self) -> list[Chunk]:
+        """Chunks of the read that raised an error."""
+        return self._answer.take()
+
     def _decode(self, lines: list[bytes]) -> list[Chunk]:
         """Go through some lines."""
         for line in lines:

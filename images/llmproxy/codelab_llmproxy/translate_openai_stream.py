@@ -60,6 +60,10 @@ class OpenAIStreamDecoder:
             self._end()
         return chunks + self._answer.take()
 
+    def rest(self) -> list[Chunk]:
+        """Chunks of the read that raised an error."""
+        return self._answer.take()
+
     def _decode(self, events: list[SseEvent]) -> list[Chunk]:
         """Go through some events."""
         for event in events:

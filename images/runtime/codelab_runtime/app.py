@@ -32,6 +32,7 @@ from codelab_runtime.repeating import Repeated
 from codelab_runtime.sessions_api import SessionsApi
 from codelab_runtime.snapshots import Snapshots
 from codelab_runtime.store import Store
+from codelab_runtime.store_clock import StoreClock
 from codelab_runtime.store_watch import LOOK_S, StoreWatch
 from codelab_runtime.sweeper import EVERY_S, Sweeper
 from codelab_runtime.tails import CHECK_S, Tails
@@ -50,6 +51,7 @@ async def runtime(
 ) -> AsyncIterator[Running]:
     """The runtime, ready to be served; `listener` is a socket that is bound already."""
     keys = load_internal_keys(settings)
+    store_clock = StoreClock(clock)
     client = InferenceClient(settings.llmproxy_url, keys, jitter_source())
     async with open_backend(settings) as backend, cancelled_at_end() as tasks, client:
         connection = Connection(backend.commands)
@@ -60,14 +62,14 @@ async def runtime(
             readiness=Readiness("store"),
             clock=clock,
         )
-        store = Store(connection, Keys(settings.redis_prefix), clock, settings.lease_ms)
+        store = Store(connection, Keys(settings.redis_prefix), store_clock, settings.lease_ms)
         reader = Reader(connection, store.keys)
         metrics = Metrics(service.registry)
         models = Models(partial(client.get, "/llm/models"), clock)
-        actions = Actions(client, tasks, rules(settings), clock, metrics, models)
-        engine = _start(_Parts(settings, store, reader, backend.channels, actions))
-        watch = StoreWatch(connection, service.readiness, clock)
+        actions = Actions(client, tasks, rules(settings), store_clock, metrics, models)
+        watch = StoreWatch(connection, service.readiness, store_clock)
         await watch.look()
+        engine = _start(_Parts(settings, store, reader, backend.channels, actions))
         tasks.create_task(Repeated("look", LOOK_S, watch.look).run(jitter_source()))
         app = build_app(service)
         events = _add_routes(app, engine, client)

@@ -4,9 +4,11 @@ Hot: benchmarks/token_path.py.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime import answers
 from codelab_runtime.connection import Connection
@@ -14,6 +16,7 @@ from codelab_runtime.store import Commit, Store
 
 MAX_BATCH: Final = 256
 
+log = logging.getLogger(__name__)
 
 Reply = list[Any] | CodelabError
 
@@ -57,6 +60,9 @@ class Commits:
             replies: Sequence[Reply] = await self._connection.run_each(calls)
         except CodelabError as error:
             replies = [error] * len(batch)
+        except Exception:  # the other sessions of this process go on
+            log.exception("commits failed")
+            replies = [CodelabError(Code.INTERNAL)] * len(batch)
         for (_, done), reply in zip(batch, replies, strict=True):
             if not done.done():  # a waiter may have been cancelled
                 done.set_result(reply)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_runtime.packing import packed_pool
 
 CONNECT_TIMEOUT_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 2.0
@@ -59,7 +60,7 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: 
     would refuse it, and a burst of new sessions with it.
     """
     over_network = {} if url.startswith("unix://") else {"socket_keepalive": True}
-    pool = BlockingConnectionPool.from_url(
+    pool = packed_pool(
         url,
         max_connections=MAX_SOCKETS,
         timeout=COMMAND_TIMEOUT_S,
@@ -130,6 +131,11 @@ class Connection:
     async def ping(self) -> None:
         """Return when the server answers; raise what it says instead."""
         await _awaited(self.redis.ping())
+
+    async def now_ms(self) -> int:
+        """The server's time; raises what it says instead."""
+        seconds, micros = await _awaited(self.redis.time())
+        return int(seconds) * 1000 + int(micros) // 1000
 
     async def close(self) -> None:
         """Close all sockets."""

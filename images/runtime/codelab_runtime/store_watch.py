@@ -1,11 +1,14 @@
-"""Readiness follows the store: without it this process can serve nobody. Liveness never does."""
+"""Readiness follows the store: without it this process can serve nobody. Liveness never does.
+
+The clock follows it too.
+"""
 
 import logging
 from typing import Final
 
-from codelab_core.clock import Clock
 from codelab_core.service import Readiness
 from codelab_runtime.connection import Connection
+from codelab_runtime.store_clock import StoreClock
 
 LOOK_S: Final = 0.5
 PATIENCE_S: Final = 2.0
@@ -17,20 +20,21 @@ log = logging.getLogger(__name__)
 class StoreWatch:
     """Turns readiness off while the store is away, and on again; a process may start before it."""
 
-    def __init__(self, connection: Connection, readiness: Readiness, clock: Clock) -> None:
+    def __init__(self, connection: Connection, readiness: Readiness, clock: StoreClock) -> None:
         self._connection = connection
         self._readiness = readiness
         self._clock = clock
         self._seen: float | None = None
 
     async def look(self) -> None:
-        """Ask the store once; its absence is no error here."""
+        """Ask the store for its time; its absence is no error here."""
         try:
-            await self._connection.ping()
+            now_ms = await self._connection.now_ms()
         except Exception as error:  # noqa: BLE001 -- whatever it throws, it did not answer
             log.info("store did not answer", extra={"cause": type(error).__name__})
         else:
             self._seen = self._clock.monotonic()
+            self._clock.heard(now_ms)
         if self._is_away and self._readiness.state == "ok":
             log.warning("not ready: the store is away")
             self._readiness.state = "store"

@@ -40,7 +40,7 @@ class ToolResults:
         try:
             received = await self._settle(sender, piece.call_id, whole)
         except CodelabError as error:
-            if error.code is Code.ALREADY_ANSWERED:
+            if error.code is Code.ALREADY_ANSWERED:  # they will never be wanted
                 await self.parts.drop(sender, piece)
             raise
         await self.parts.drop(sender, piece)

@@ -2,9 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Hook = Callable[[], Awaitable[None]]
+
+WRITES: Final = frozenset({"create", "apply", "patch", "update", "delete"})
+ASIDE: Final = frozenset({"Lease", "Event"})
+"""Kinds that the verb `write`, which stands for every change, leaves out."""
 
 
 @dataclass(slots=True)
@@ -30,13 +34,10 @@ class Fault:
 
     def meets(self, verb: str, kind: str, name: str) -> bool:
         """Whether a call is of the wanted sort."""
+        if self.verb == "write":
+            return verb in WRITES and kind not in ASIDE and self.name in {"", name}
         wanted = ((self.verb, verb), (self.kind, kind), (self.name, name))
-        return all(want in {"", there} or _is_write(want, there) for want, there in wanted)
-
-
-def _is_write(wanted: str, verb: str) -> bool:
-    """`write` stands for every verb that changes something."""
-    return wanted == "write" and verb in {"create", "apply", "patch", "update", "delete"}
+        return all(want in {"", there} for want, there in wanted)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ async def send(agent: Agent, call_id: str, index: int, chunk: str, **fields: Any
 async def kept(agent: Agent) -> list[str]:
     """Pieces in the store."""
     redis = client(agent.cluster.settings.redis_url)
-    names = await redis.hkeys(agent.cluster.keys.session(agent.session_id, "blob"))
+    names: list[Any] = await redis.hkeys(agent.cluster.keys.session(agent.session_id, "blob"))
     await redis.aclose()
     return sorted(name.decode() for name in names)
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from codelab_core.clock import SYSTEM_CLOCK
 from harness.agent import Agent, Event, text_of
 from harness.robot import READ
 from harness.runtimes import SHORT_LEASE_MS, Cluster, cluster
@@ -149,3 +150,40 @@ async def test_a_turn_survives_owner_after_owner(agent: Agent, kills: int) -> No
         await agent.until(partial(is_after, seen + 2))
 
     check_whole(await agent.until("turn_completed"))
+
+
+class WrongClock:
+    """A pod's clock that somebody has set an hour ahead, or behind."""
+
+    def __init__(self, ahead_ms: int) -> None:
+        self._ahead_ms = ahead_ms
+
+    def wall_ms(self) -> int:
+        return SYSTEM_CLOCK.wall_ms() + self._ahead_ms
+
+    def monotonic(self) -> float:
+        return SYSTEM_CLOCK.monotonic()
+
+
+@pytest.mark.parametrize("ahead_ms", [3_600_000, -3_600_000])
+async def test_a_pods_wrong_clock_changes_nothing(
+    store_server: str, proxy_url: str, ahead_ms: int
+) -> None:
+    """Deadlines are the store's: one pod sets them, another keeps them."""
+    async with cluster(
+        store_server, proxy_url, 0, park_after_s=0.1, file_tool_timeout_ms=700
+    ) as runtimes:
+        await runtimes.start(WrongClock(ahead_ms))
+        agent = Agent(runtimes)
+        await agent.attach()
+        call = (await begun(agent, 'call read_file with {"path": "a"}', "tool_call"))[-1]
+        acked = time.monotonic()
+        await agent.sure("ack", connection_id="x1", seq=call["seq"])
+        await runtimes.until_nobody_drives()
+        await runtimes.kill(runtimes.nodes[0])
+        await runtimes.start()
+
+        events = await agent.until("tool_resolved")
+
+        assert events[-1]["outcome"] == "timed_out"
+        assert 0.6 < time.monotonic() - acked < 5

@@ -216,12 +216,12 @@ async def test_the_reader_waits_while_too_much_is_under_way(
 async def test_room_comes_back_once_commands_were_posted(runtime: FakeRuntime) -> None:
     async with desk(runtime) as working:
         working.commander.attached(DRIVER)
-        for number in range(600):
+        for number in range(300):
             await working.commander.put(message(cid=f"k{number}"))
 
-        frames = await working.answered(lambda frames: len(frames) == 600)
+        frames = await working.answered(lambda frames: len(frames) == 300)
 
-    assert [frame["cid"] for frame in frames] == [f"k{number}" for number in range(600)]
+    assert [frame["cid"] for frame in frames] == [f"k{number}" for number in range(300)]
 
 
 def test_the_id_of_a_plain_message_is_one_of_its_content() -> None:

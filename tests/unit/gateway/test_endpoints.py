@@ -189,6 +189,15 @@ async def test_names_are_resolved_again_in_any_case(monkeypatch: pytest.MonkeyPa
     assert set(names.asked) == {("runtime", 8001)}
 
 
+async def test_a_name_that_can_be_none_harms_nobody() -> None:
+    url = f"http://{'x' * 70}.example:8001"
+    found = known(f"{url},http://runtime:no-port")
+
+    await found.refresh()
+
+    assert found.addresses == [url, "http://runtime:no-port"]
+
+
 async def test_this_machines_names_resolve_to_ipv4_first() -> None:
     assert await resolved("127.0.0.1", 80) == ["127.0.0.1"]
     assert await resolved("::1", 80) == ["::1"]

@@ -84,6 +84,19 @@ def test_as_much_as_the_bounds_is_not_slow() -> None:
     assert box.slow == 0
 
 
+async def test_what_was_written_does_not_count() -> None:
+    box, socket = Box(), Socket()
+
+    async def push_many() -> None:
+        for _ in range(10):
+            box.outbox.push(b"x" * 600)
+            await box.outbox.flushed()
+
+    await pumped(box, socket, push_many)
+
+    assert (box.slow, len(socket.sent)) == (0, 10)
+
+
 async def test_a_frame_under_way_counts_until_the_socket_has_taken_it() -> None:
     box, socket = Box(max_frames=1), Socket()
     socket.stall()

@@ -53,7 +53,7 @@ def ask(draft: Draft, turn: Turn, *, again: bool = False, squeezes: int | None =
 def chunks(draft: Draft, turn: Turn, fact: Chunks) -> None:
     """Show text; after the first call it is held: a successor re-reads from the last text shown."""
     if turn.held_calls:
-        draft.state = with_turn(draft.state, held_text=turn.held_text + fact.text)
+        draft.state = with_turn(draft.state, held_text=(turn.held_text, fact.text))
         return
     draft.show(turn.turn_id, turn.answer_id, fact.text)
     rope = (turn.shown, fact.text)
@@ -69,7 +69,7 @@ def call_arrived(draft: Draft, turn: Turn, fact: CallArrived) -> None:
 def restarted(draft: Draft, turn: Turn, _fact: Restarted) -> None:
     """The proxy began the answer anew; what was shown of it is taken back."""
     _retract(draft, turn)
-    draft.state = with_turn(draft.state, held_calls=(), held_text="")
+    draft.state = with_turn(draft.state, held_calls=(), held_text=None)
 
 
 def _retract(draft: Draft, turn: Turn) -> None:
@@ -90,12 +90,13 @@ def _retract(draft: Draft, turn: Turn) -> None:
 
 def inference_ended(draft: Draft, turn: Turn, fact: InferenceEnded) -> None:
     """Journal the whole answer; the calls that it asks for are planned with it."""
-    draft.show(turn.turn_id, turn.answer_id, turn.held_text)
+    held = joined(turn.held_text)
+    draft.show(turn.turn_id, turn.answer_id, held)
     done: Mapping[str, Any] = fact.done
     draft.record(
         rec.LlmDone(
             message_id=turn.answer_id,
-            text=joined(turn.shown) + turn.held_text,
+            text=joined(turn.shown) + held,
             calls=list(turn.held_calls),
             finish=done["finish_reason"],
             chunks=fact.chunks,

@@ -1,6 +1,6 @@
 """One step under construction: what it will commit, and what it will do afterwards."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from codelab_core.protocol.events import Event
@@ -8,6 +8,7 @@ from codelab_runtime.turn.facts import Effect, Rules
 from codelab_runtime.turn.fold import apply
 from codelab_runtime.turn.records import Record
 from codelab_runtime.turn.state import SessionState, Turn
+from codelab_runtime.turn.values import changed
 
 MAX_DELTA_CHARS: Final = 16_384
 """Text of one event: it is there twice, and a character may take six bytes."""
@@ -54,7 +55,7 @@ class Draft:
     def emit(self, event: Event | TextDelta) -> None:
         """Tell the clients."""
         self.events.append(event)
-        self.state = replace(self.state, head=self.state.head + 1)
+        self.state = changed(self.state, head=self.state.head + 1)
 
     def show(self, turn_id: str, message_id: str, text: str) -> None:
         """Tell the clients a piece of an answer, in as many events as it takes."""

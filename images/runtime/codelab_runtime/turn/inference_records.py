@@ -31,7 +31,7 @@ def requested(record: rec.LlmRequested, state: SessionState) -> SessionState:
         shown_chunks=0,
         crc=0,
         held_calls=(),
-        held_text="",
+        held_text=None,
         computing=frozenset(),
         waiting={},
     )
@@ -65,7 +65,7 @@ def done(record: rec.LlmDone, state: SessionState) -> SessionState:
         digests=(*turn.digests, *_digests(record.message_id, record.text)),
         shown=None,
         held_calls=(),
-        held_text="",
+        held_text=None,
     )
     return replace(state, turn=answered, history=(*state.history, answer), updated_ms=record.at_ms)
 
@@ -73,7 +73,7 @@ def done(record: rec.LlmDone, state: SessionState) -> SessionState:
 def retracted(_record: rec.LlmRetracted, state: SessionState) -> SessionState:
     """What was shown of the answer is void; what follows has another message id."""
     before = state.turn.retracted if state.turn else 0
-    return with_turn(state, retracted=before + 1, shown=None, held_calls=(), held_text="")
+    return with_turn(state, retracted=before + 1, shown=None, held_calls=(), held_text=None)
 
 
 def _summed(total: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ Fields marked volatile are not in the journal: a successor restores them from th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from codelab_core.patch.model import AppliedHunk
@@ -12,6 +12,7 @@ from codelab_core.protocol.frames import Delivery, Mode, Role
 from codelab_runtime.files import KnownFile
 from codelab_runtime.preparing import GuardedFiles, Prepared
 from codelab_runtime.turn.records import AskedTool, Outcome
+from codelab_runtime.turn.values import changed
 
 Tools = tuple[str | Mapping[str, Any], ...]
 """Names of built-in tools and declarations of others, as a client gives them."""
@@ -149,7 +150,7 @@ class Turn:
     shown_chunks: int = 0  # volatile: chunks of the inference that are shown
     crc: int = 0  # volatile: CRC-32 of the data of those chunks
     held_calls: tuple[AskedTool, ...] = ()  # volatile: calls of an answer that has not ended
-    held_text: str = ""  # volatile: text after the first of them, shown when the answer ends
+    held_text: Rope = None  # volatile: text after the first of them, shown when the answer ends
     computing: frozenset[str] = frozenset()  # volatile: calls that are being worked out
     waiting: Mapping[str, Prepared] = field(default_factory=dict)  # volatile: for their question
 
@@ -220,12 +221,12 @@ class SessionState:
 
 def with_turn(state: SessionState, **changes: Any) -> SessionState:
     """The state with fields of its running turn changed; without a turn, nothing changes."""
-    return replace(state, turn=replace(state.turn, **changes)) if state.turn else state
+    return changed(state, turn=changed(state.turn, **changes)) if state.turn else state
 
 
 def with_call(state: SessionState, call_id: str, **changes: Any) -> SessionState:
     """The state with fields of one call of the running turn changed."""
     calls = state.turn.calls if state.turn else ()
     return with_turn(
-        state, calls=tuple(replace(c, **changes) if c.call_id == call_id else c for c in calls)
+        state, calls=tuple(changed(c, **changes) if c.call_id == call_id else c for c in calls)
     )

@@ -40,7 +40,7 @@ def test_a_request_begins_an_empty_step() -> None:
         shown_chunks=3,
         crc=4,
         held_calls=(ASKED,),
-        held_text="y",
+        held_text=(None, "y"),
         computing=frozenset({"c1-1-0"}),
         inferences=1,
     )
@@ -114,7 +114,9 @@ def test_an_answer_without_text_has_no_digest() -> None:
 
 
 def test_what_is_taken_back_leaves_nothing_but_the_count() -> None:
-    shown = replace(TURN, shown=(None, "x"), held_calls=(ASKED,), held_text="y", shown_chunks=3)
+    shown = replace(
+        TURN, shown=(None, "x"), held_calls=(ASKED,), held_text=(None, "y"), shown_chunks=3
+    )
     record = rec.LlmRetracted(message_id="m1-0-0", reason="regenerated")
 
     after = retracted(record, replace(STATE, turn=shown))

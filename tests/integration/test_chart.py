@@ -1,0 +1,137 @@
+"""The chart as helm renders it; helm's own schema check runs with every rendering."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/codelab-agent"
+pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH")
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run helm on the chart."""
+    return subprocess.run(["helm", *arguments], capture_output=True, text=True, check=False)
+
+
+def rendered(*values: str, release: str = "demo") -> list[dict[str, Any]]:
+    """What an installation with these values consists of, hooks included."""
+    sets = [part for value in values for part in ("--set", value)]
+    done = helm("template", release, str(CHART), "-n", "ops", "--kube-version", "1.34.0", *sets)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The documents of one kind."""
+    return [document for document in documents if document["kind"] == kind]
+
+
+def rules(documents: list[dict[str, Any]]) -> list[tuple[str, list[str], list[str]]]:
+    """Every right that is given: namespace (empty: everywhere), resources and verbs."""
+    return [
+        (role["metadata"].get("namespace", ""), rule["resources"], rule["verbs"])
+        for role in documents
+        if role["kind"] in {"Role", "ClusterRole"} and "helm.sh/hook" not in annotations(role)
+        for rule in role["rules"]
+    ]
+
+
+def annotations(document: dict[str, Any]) -> dict[str, str]:
+    """Annotations of a document."""
+    found: dict[str, str] = document["metadata"].get("annotations", {})
+    return found
+
+
+def test_the_chart_passes_the_strict_lint() -> None:
+    done = helm("lint", "--strict", str(CHART))
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_installation_needs_no_right_beyond_its_namespaces() -> None:
+    """cloudnative-pg/cloudnative-pg#11496: no ClusterRole for a namespaced install."""
+    given = rules(rendered("watch.namespaces={team-a,ops}"))
+
+    assert {namespace for namespace, _, _ in given} == {"ops", "team-a"}
+
+
+def test_no_right_is_a_wildcard_and_secrets_are_never_listed() -> None:
+    for mode in ("watch.clusterWide=false", "watch.clusterWide=true"):
+        for _, resources, verbs in rules(rendered(mode)):
+            assert "*" not in resources + verbs
+            if "secrets" in resources:
+                assert verbs == ["create", "get", "patch"]
+
+
+def test_the_right_to_secrets_can_be_taken_away() -> None:
+    given = rules(rendered("rbac.secrets=false"))
+
+    assert not any("secrets" in resources for _, resources, _ in given)
+
+
+def test_a_monitor_is_made_on_request_only() -> None:
+    """Never by what the cluster at hand offers: `helm template` shows what is installed."""
+    assert of_kind(rendered(), "ServiceMonitor") == []
+    assert len(of_kind(rendered("metrics.serviceMonitor.enabled=true"), "ServiceMonitor")) == 1
+
+
+def test_an_upgrade_brings_the_definition_up_to_date_first() -> None:
+    """rossoctl/rossoctl#1335."""
+    (job,) = of_kind(rendered(), "Job")
+
+    assert annotations(job)["helm.sh/hook"] == "pre-upgrade"
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["crd", "apply"]
+    assert of_kind(rendered("crds.upgradeJob=false"), "Job") == []
+
+
+def test_no_container_has_a_variable_twice_and_each_fits_the_restricted_profile() -> None:
+    documents = rendered("agent.create=true", "dev=true")
+    pods = [d["spec"]["template"]["spec"] for d in documents if d["kind"] in {"Deployment", "Job"}]
+    pods += [pod["spec"] for pod in of_kind(documents, "Pod")]
+
+    assert len(pods) == 3
+    for pod in pods:
+        (container,) = pod["containers"]
+        names = [entry["name"] for entry in container.get("env", [])]
+        assert sorted(set(names)) == sorted(names)
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_the_sample_agent_is_as_the_values_say() -> None:
+    made = rendered("agent.create=true", "agent.name=mine", "agent.spec.gateway.replicas=2")
+
+    agents = {agent["metadata"]["name"]: agent["spec"] for agent in of_kind(made, "CodelabAgent")}
+    assert agents == {"mine": {"gateway": {"replicas": 2}}, "demo-test": {}}
+
+
+def test_a_test_can_talk_to_an_agent_that_is_there() -> None:
+    made = rendered("test.agentName=mine")
+
+    (pod,) = of_kind(made, "Pod")
+    assert "http://mine-gateway:8000" in pod["spec"]["containers"][0]["args"]
+    assert of_kind(made, "CodelabAgent") == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "replicaCount=4",
+        "leaderElection.leaseDuration=10",
+        "leaderElection.renewPeriod=6",
+        "watch.clusterWide=true,watch.namespaces={a}",
+        "agent.spec.gateway.replicas=0",
+        "unknown=1",
+    ],
+)
+def test_unsafe_values_are_refused(value: str) -> None:
+    done = helm("template", "demo", str(CHART), "--kube-version", "1.34.0", "--set", value)
+
+    assert done.returncode != 0
+    assert "leaderElection" in done.stderr or "schema" in done.stderr

@@ -1,0 +1,72 @@
+from typing import Any, cast
+
+import pytest
+
+from codelab_core.service import Readiness, State
+from codelab_runtime.connection import Connection
+from codelab_runtime.store_clock import StoreClock
+from codelab_runtime.store_watch import PATIENCE_S, StoreWatch
+from fakes.stage import HandClock
+
+
+class Absent:
+    """A client of a store that comes and goes."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self.answers = answers
+
+    async def time(self) -> tuple[int, int]:
+        if not self.answers:
+            raise ConnectionError
+        return 5_000, 250_000
+
+
+def watched(store: Absent, state: State) -> tuple[StoreWatch, Readiness, HandClock]:
+    readiness, clock = Readiness(state), HandClock()
+    connection = Connection(cast("Any", store))
+    return StoreWatch(connection, readiness, StoreClock(clock)), readiness, clock
+
+
+async def test_a_process_is_ready_when_the_store_has_answered() -> None:
+    store = Absent(answers=False)
+    watch, readiness, _ = watched(store, "store")
+
+    await watch.look()
+    before = readiness.state
+    store.answers = True
+    await watch.look()
+
+    assert (before, readiness.state) == ("store", "ok")
+
+
+async def test_a_short_absence_is_nobodys_business() -> None:
+    store = Absent(answers=True)
+    watch, readiness, clock = watched(store, "ok")
+    await watch.look()
+    store.answers = False
+
+    clock.advance(PATIENCE_S - 0.1)
+    await watch.look()
+    early = readiness.state
+    clock.advance(0.1)
+    await watch.look()
+
+    assert (early, readiness.state) == ("ok", "store")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_draining_process_stays_so(*, answers: bool) -> None:
+    watch, readiness, _ = watched(Absent(answers=answers), "draining")
+
+    await watch.look()
+
+    assert readiness.state == "draining"
+
+
+async def test_the_clock_follows_the_store() -> None:
+    clock = StoreClock(HandClock())
+    watch = StoreWatch(Connection(cast("Any", Absent(answers=True))), Readiness(), clock)
+
+    await watch.look()
+
+    assert clock.wall_ms() == 5_000_250
