@@ -8,7 +8,6 @@ import pytest
 from harness.commands import ROOT, outcome, run
 from harness.kubernetes import Cluster
 
-NAME = "codelab-e2e"
 NODE = "kindest/node:v1.34.2"
 IMAGES = ("gateway", "runtime", "llmproxy", "operator")
 RELEASE = "0.1.0"
@@ -20,34 +19,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of these tests."""
     about = "use the cluster that is there, and leave it there"
     parser.addoption("--keep-cluster", action="store_true", help=about)
+    parser.addoption("--cluster-name", default="codelab-e2e", help="name of the kind cluster")
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """The cluster with the operator in it, watching every namespace."""
-    kept = pytestconfig.getoption("--keep-cluster")
-    if NAME in run("kind", "get", "clusters").split() and not kept:
-        run("kind", "delete", "cluster", "--name", NAME)
-    found = Cluster(f"kind-{NAME}")
+    kept, name = pytestconfig.getoption("--keep-cluster"), pytestconfig.getoption("--cluster-name")
+    if name in run("kind", "get", "clusters").split() and not kept:
+        run("kind", "delete", "cluster", "--name", name)
+    found = Cluster(f"kind-{name}")
     try:
-        if NAME not in run("kind", "get", "clusters").split():
-            _create(found)
+        if name not in run("kind", "get", "clusters").split():
+            _create(found, name)
         yield found
     finally:
         if not kept:
             logs = str(ROOT / "build/e2e-logs")
-            run("kind", "export", "logs", logs, "--name", NAME, timeout_s=120)
-            run("kind", "delete", "cluster", "--name", NAME)
+            run("kind", "export", "logs", logs, "--name", name, timeout_s=120)
+            run("kind", "delete", "cluster", "--name", name)
 
 
-def _create(cluster: Cluster) -> None:
+def _create(cluster: Cluster, name: str) -> None:
     """Make the cluster, bring the images, install the chart."""
     names = [f"codelab/{image}:{RELEASE}" for image in IMAGES]
     for image in IMAGES:
         run("docker", "tag", f"codelab/{image}:dev", f"codelab/{image}:{RELEASE}")
-    wanted = ("--name", NAME, "--image", NODE, "--wait", "60s")
+    wanted = ("--name", name, "--image", NODE, "--wait", "60s")
     run("kind", "create", "cluster", *wanted, timeout_s=300)
-    run("kind", "load", "docker-image", *names, "redis:8.0", "--name", NAME, timeout_s=300)
+    run("kind", "load", "docker-image", *names, "redis:8.0", "--name", name, timeout_s=300)
     where = ("-n", "codelab-system", "--create-namespace", "-f", VALUES)
     cluster.helm("install", "codelab-agent", CHART, *where, "--wait", "--timeout", "120s")
 

@@ -75,6 +75,10 @@ capabilities: {drop: [ALL]}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [coordination.k8s.io] # its own Lease comes back on the streams that it watches
+  resources: [leases]
+  resourceNames: [codelab-operator]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
