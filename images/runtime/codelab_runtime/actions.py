@@ -82,8 +82,6 @@ class Actions:
         """Read an inference to its end; every outcome becomes a fact."""
         SESSION_ID.set(state.session_id)
         TURN_ID.set(turn.turn_id)
-        began = self.clock.monotonic()
-        self.metrics.inferences.inc()
         try:
             await self._follow(effect, state, turn, fence, desk)
         except CodelabError as error:
@@ -91,8 +89,6 @@ class Actions:
         except Exception:
             log.exception("inference reader failed")
             desk.tell(InferenceFailed(effect.inference_id, CodelabError(Code.INTERNAL).to_wire()))
-        finally:
-            self.metrics.inference_seconds.observe(self.clock.monotonic() - began)
 
     async def _follow(
         self, effect: Infer, state: SessionState, turn: Turn, fence: int, desk: Desk

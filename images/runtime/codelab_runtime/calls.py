@@ -45,6 +45,8 @@ def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
 
 def touch(call: Call, offered: Offered | None) -> Touch:
     """What a call reads and writes, by its tool and its arguments."""
+    if call.phase == "split":  # what it touches, its parts touch
+        return Touch()
     known = _BUILT_IN.get(call.tool)
     if known:
         return known(call)

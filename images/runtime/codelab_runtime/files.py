@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from codelab_core.patch.text import sha256_of
+from codelab_core.patch.text import sha256_of, split_lf
 
 MAX_BASE_BYTES: Final = 2 * 1_048_576
 BOM: Final = b"\xef\xbb\xbf"
@@ -122,8 +122,8 @@ def _assembled(file: KnownFile) -> KnownFile:
         return file
     upto, texts = 0, []
     for piece in sorted(file.pieces, key=lambda piece: (piece.start, -piece.end)):
-        if piece.start == upto + 1:
-            texts.append(piece.text)
+        if piece.end > upto:
+            texts += split_lf(piece.text)[upto + 1 - piece.start :]  # lines that two pieces share
             upto = piece.end
     content = BOM * file.bom + "".join(texts).encode("utf-8", "surrogatepass")
     if sha256_of(content) != file.sha or len(content) > MAX_BASE_BYTES:

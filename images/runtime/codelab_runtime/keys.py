@@ -4,12 +4,15 @@ All keys of a session and the work queues of its bucket share one hash tag, so t
 atomic in a cluster too.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
 from codelab_core.identity import principal_hash
 
+_PART_OF_CALL: Final = re.compile(r"part:c(\d+)-")
 SESSION_PARTS: Final = ("meta", "ev", "jr", "in", "dd", "tc", "snap", "cl", "blob")
 
 
@@ -59,3 +62,14 @@ class Keys:
     def of_principal(self, principal: str) -> str:
         """The sessions of one principal by their last change."""
         return f"{self.prefix}:u:{{{principal_hash(principal)}}}"
+
+
+def part_name(call_id: str, index: int | str) -> str:
+    """The field of `blob` with one piece of a large result; without index, how all begin."""
+    return f"part:{call_id}:{index}"
+
+
+def parts_left_by(names: Iterable[str], turn: int) -> list[str]:
+    """Those pieces that calls of this turn, or of one before, have left behind."""
+    calls = {name: _PART_OF_CALL.match(name) for name in names}
+    return [name for name, found in calls.items() if found and int(found[1]) <= turn]

@@ -1,7 +1,7 @@
 """The tools that a driver offers: built-in ones by name, others by declaration. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -22,7 +22,10 @@ MAX_DECLARATIONS_BYTES: Final = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One tool as the model may call it; `timeout_ms` is `None` for built-in ones."""
+    """One tool as the model may call it; `timeout_ms` is `None` for built-in ones.
+
+    `by_writes`: the client has no such tool; what it is to do is done by `write_file`.
+    """
 
     name: str
     kind: str | None
@@ -31,6 +34,7 @@ class Offered:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     timeout_ms: int | None = None
+    by_writes: bool = False
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise `INVALID_ARGUMENTS` {errors} where the arguments do not fit the schema."""
@@ -74,12 +78,18 @@ def _declared_errors(tool: Offered, arguments: Mapping[str, Any]) -> list[dict[s
 
 
 def offered_tools(tools: Iterable[str | Mapping[str, Any]]) -> dict[str, Offered]:
-    """The tools of a driver by name, in its order; names that are not built in are left out."""
+    """The tools of a driver by name, in its order; names that are not built in are left out.
+
+    A driver that reads and writes files need not apply patches: the runtime does it by writes.
+    """
     found: dict[str, Offered] = {}
     for tool in tools:
         offered = built_in(tool) if isinstance(tool, str) else declared(tool)
         if offered:
             found[offered.name] = offered
+    patch = built_in("apply_patch")
+    if patch and {"read_file", "write_file"} <= found.keys() and patch.name not in found:
+        found[patch.name] = replace(patch, by_writes=True)
     return found
 
 

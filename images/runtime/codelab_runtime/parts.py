@@ -10,10 +10,13 @@ from codelab_core.protocol.commands import ToolResult
 from codelab_core.protocol.frames import MAX_PART_CHARS, MAX_PARTED_BYTES
 from codelab_runtime.answers import Ingested
 from codelab_runtime.commands import Sender
+from codelab_runtime.keys import part_name
 from codelab_runtime.reading import Reader
 from codelab_runtime.store import Store
 
 MAX_PARTS: Final = 64
+MAX_KEPT_BYTES: Final = 64 * 1_048_576
+"""Pieces of all calls of a session together."""
 
 
 class Parts:
@@ -43,7 +46,8 @@ class Parts:
         if await self._reader.slot(sender.session_id, piece.call_id) is None:
             raise CodelabError(Code.NOT_FOUND, "call_unknown")
         body = chunk.encode("utf-8", "surrogatepass")
-        await self._reader.keep_part(sender.session_id, _name(piece.call_id, part.index), body)
+        await self._check_room(sender, piece, len(body))
+        await self._reader.keep_part(sender.session_id, part_name(piece.call_id, part.index), body)
         if not part.last:
             return None
         found = await self._reader.parts(sender.session_id, _names(piece))
@@ -54,20 +58,26 @@ class Parts:
                 await self.drop(sender, piece)
             raise error from None
 
+    async def _check_room(self, sender: Sender, piece: ToolResult, size: int) -> None:
+        """Raise `TOO_LARGE`/result for a piece too much; a result that never ends is forgotten."""
+        sizes = await self._reader.part_sizes(sender.session_id)
+        own = [name for name in sizes if name.startswith(part_name(piece.call_id, ""))]
+        again = sizes.pop(part_name(piece.call_id, piece.part.index if piece.part else 0), 0)
+        if size + sum(sizes.get(name, 0) for name in own) > MAX_PARTED_BYTES:
+            await self._reader.drop_parts(sender.session_id, own)
+            raise CodelabError(Code.TOO_LARGE, "result", max=MAX_PARTED_BYTES)
+        if size > again and size + sum(sizes.values()) > MAX_KEPT_BYTES:
+            raise CodelabError(Code.TOO_LARGE, "result", max=MAX_KEPT_BYTES)
+
     async def drop(self, sender: Sender, last: ToolResult) -> None:
-        """Forget the pieces up to the last one: their result is durable."""
+        """Forget the pieces up to the last one: their result is durable, or can never be."""
         await self._reader.drop_parts(sender.session_id, _names(last))
-
-
-def _name(call_id: str, index: int) -> str:
-    """Where one piece is kept."""
-    return f"part:{call_id}:{index}"
 
 
 def _names(last: ToolResult) -> list[str]:
     """Where all pieces are kept."""
     count = last.part.index + 1 if last.part else 0
-    return [_name(last.call_id, index) for index in range(count)]
+    return [part_name(last.call_id, index) for index in range(count)]
 
 
 def _whole(pieces: list[bytes | None]) -> Any:

@@ -19,6 +19,7 @@ from codelab_runtime.preparing import (
     NeedsRead,
     Preparation,
     Prepared,
+    Split,
     bound,
     prepared,
     read_first,
@@ -30,7 +31,7 @@ SHORT_FILE_LINES: Final = 300
 """A model that cannot patch a file of this length had better write it."""
 
 
-def placed(asked: Preparation) -> Prepared | NeedsRead:
+def placed(asked: Preparation) -> Prepared | NeedsRead | Split:
     """What is to run, for every tool, patches placed; or what must be read first.
 
     Raises `ToolError` with any code of docs/tools.md that the model can mend.
@@ -44,10 +45,11 @@ def placed(asked: Preparation) -> Prepared | NeedsRead:
         raise _advised(asked, error) from None
 
 
-def _placed_patch(asked: Preparation) -> Prepared | NeedsRead:
+def _placed_patch(asked: Preparation) -> Prepared | NeedsRead | Split:
     """A patch, placed in the files as the model saw them."""
     diff = _asked_diff(asked)
-    made_for = asked.known_diffs.get(patch_key(diff))
+    known = {} if asked.offered[asked.tool].by_writes else asked.known_diffs
+    made_for = known.get(patch_key(diff))
     if made_for is not None:
         made = diff.rstrip("\n") + "\n"  # as it was made
         if _are_at(made_for, "pre_sha", asked.files):
@@ -59,7 +61,8 @@ def _placed_patch(asked: Preparation) -> Prepared | NeedsRead:
         gap = _gap(asked, path)
         if gap:
             return gap
-    return _emitted(asked, _prepared_patch(asked, patch))
+    ready = _prepared_patch(asked, patch)
+    return _split(ready) if asked.offered[asked.tool].by_writes else _emitted(asked, ready)
 
 
 def _prepared_patch(asked: Preparation, patch: Patch) -> PreparedPatch:
@@ -136,6 +139,18 @@ def _emitted(asked: Preparation, patch: PreparedPatch) -> Prepared:
     guard = {"files": [change.guard() for change in patch.files]}
     review = {"hunks": [hunk.to_wire() for hunk in patch.hunks]}
     return bound(asked.tool, _arguments(asked, patch.diff), guard, review)
+
+
+def _split(patch: PreparedPatch) -> Split:
+    """The files of a patch, whole. Raises `PATCH_INVALID` unsupported for more than contents."""
+    for change in patch.files:
+        if change.op not in {"create", "modify"} or change.executable is not None:
+            message = f"Here files can only be written; {change.path} would need more than that."
+            raise ToolError(ToolCode.PATCH_INVALID, message, reason="unsupported")
+    guard = {"files": [change.guard() for change in patch.files]}
+    review = {"hunks": [hunk.to_wire() for hunk in patch.hunks]}
+    contents = {path: (content or b"").decode() for path, content in patch.posts.items()}
+    return Split(patch.diff, guard, review, contents)
 
 
 def _arguments(asked: Preparation, diff: str) -> dict[str, Any]:

@@ -31,6 +31,16 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A patch whose files must be written one by one; `contents` are the new ones by path."""
+
+    diff: str
+    guard: Mapping[str, Any]
+    review: Mapping[str, Any]
+    contents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class NeedsRead:
     """Lines that the runtime must read itself before the patch can be placed."""
 

@@ -161,6 +161,18 @@ class Reader:
         name = self._keys.session(session_id, "blob")
         return list(await reached(self._redis.hmget(name, list(names))))
 
+    async def part_sizes(self, session_id: str) -> dict[str, int]:
+        """Bytes of every piece that is kept."""
+        name = self._keys.session(session_id, "blob")
+        parts = [key for key in await reached(self._redis.hkeys(name)) if key.startswith(b"part:")]
+        if not parts:
+            return {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for part in parts:
+                _ = pipe.hstrlen(name, part)
+            sizes = await reached(pipe.execute())
+        return {part.decode(): size for part, size in zip(parts, sizes, strict=True)}
+
     async def drop_parts(self, session_id: str, names: Sequence[str]) -> None:
         """Forget the pieces of a result that is whole."""
         await reached(self._redis.hdel(self._keys.session(session_id, "blob"), *names))

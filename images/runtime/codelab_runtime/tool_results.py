@@ -32,6 +32,7 @@ class ToolResults:
         """Keep a piece; the last one settles the call, however often it is sent."""
         before = await self.parts.accepted(sender) if is_last else None
         if before:
+            await self.parts.drop(sender, piece)
             return ResultReceived(call_id=piece.call_id, duplicate=True, late=before.late)
         whole = await self.parts.take(sender, piece)
         if whole is None:

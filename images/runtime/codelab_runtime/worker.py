@@ -6,7 +6,6 @@ Whatever happens while a commit is under way waits and goes into the next one.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +13,7 @@ from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.observability import SERVICE, SESSION_ID
+from codelab_runtime.accounting import Accounts
 from codelab_runtime.actions import Actions
 from codelab_runtime.answers import Claim, Committed, DivergedError
 from codelab_runtime.backlog import Backlog
@@ -24,9 +24,9 @@ from codelab_runtime.store import Commit, Store
 from codelab_runtime.tails import Tails
 from codelab_runtime.turn.facts import Accepted, Fact, Infer, Resumed, TimerFired
 from codelab_runtime.turn.outcomes import next_deadline
-from codelab_runtime.turn.records import Attached, TurnDone, TurnStarted
 from codelab_runtime.turn.state import SessionState
 from codelab_runtime.turn.step import step
+from codelab_runtime.upkeep import Upkeep
 
 MAX_CRASHES: Final = 3
 RETRY_S: Final = 0.2
@@ -61,7 +61,17 @@ class Worker:
         self._claim = claim
         self._tools = tools
         self._backlog = Backlog()
+        self._accounts = Accounts(tools.actions.metrics)
         self._inbox_due = True
+        self._upkeep = Upkeep(
+            session_id,
+            claim.fence,
+            tools.store,
+            tools.reader,
+            tools.clock,
+            tools.session_ttl_s,
+            tools.clock.monotonic(),
+        )
         self._drops_command = claim.crashes > MAX_CRASHES
         self._reading: asyncio.Task[None] | None = None
         self._sent_meta: dict[str, str] = {}
@@ -175,9 +185,9 @@ class Worker:
         """Commit, then act. The state, and whether the store has more commands for it."""
         if batch.is_empty and not rest:
             return batch.state, False
-        if any(isinstance(r, TurnStarted | TurnDone | Attached) for r in batch.records):
-            await self._prolong()
+        await self._upkeep.before(batch.records)
         done = await self._commit(batch, rest)
+        await self._upkeep.after(batch.records)
         for effect in batch.effects:
             if isinstance(effect, Infer) and self._reading:
                 self._reading.cancel()
@@ -186,11 +196,6 @@ class Worker:
             self._reading = started or self._reading
         self._inbox_due = self._inbox_due or done.more
         return batch.state, done.more
-
-    async def _prolong(self) -> None:
-        """Give the session its whole life again; the next turn does it if this fails."""
-        with suppress(CodelabError):
-            await self._tools.store.touch(self.session_id, self.fence, self._tools.session_ttl_s)
 
     async def _commit(self, batch: Batch, rest: str) -> Committed:
         """Make a batch durable; repeated with the same `op` until its outcome is known."""
@@ -214,7 +219,7 @@ class Worker:
         tail = self._tools.tails.get(self.session_id)
         if tail and events:
             tail.feed(self.epoch, first, events)
-        self._tools.actions.metrics.events.inc(len(events))
+        self._accounts.committed(batch.records, len(events), self._tools.clock.monotonic())
         return done
 
     async def _answered[T](self, ask: Callable[[], Awaitable[T]]) -> T:

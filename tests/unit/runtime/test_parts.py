@@ -10,7 +10,7 @@ from codelab_core.protocol.commands import ToolResult
 from codelab_core.protocol.frames import MAX_PART_CHARS, MAX_PARTED_BYTES
 from codelab_runtime.answers import Ingested
 from codelab_runtime.commands import Sender
-from codelab_runtime.parts import MAX_PARTS, Parts
+from codelab_runtime.parts import MAX_KEPT_BYTES, MAX_PARTS, Parts
 from harness.stores import SID, Bench, bench_of
 
 SENDER = Sender(SID, "ann", "k", "1")
@@ -73,11 +73,20 @@ async def test_a_result_has_a_largest_size(bench: Bench) -> None:
     made = parts(bench)
     chunk = "x" * MAX_PART_CHARS
     count = MAX_PARTED_BYTES // MAX_PART_CHARS
-    for index in range(count + 1):
+    for index in range(count):
         await made.take(SENDER, piece(index, chunk))
 
-    assert await refusal(made, piece(count + 1, chunk, last=True)) == (Code.TOO_LARGE, "result")
+    assert await refusal(made, piece(count, chunk)) == (Code.TOO_LARGE, "result")
+    assert await bench.reader.part_sizes(SID) == {}
     assert await refusal(made, piece(MAX_PARTS, "x")) == (Code.TOO_LARGE, "result")
+
+
+async def test_the_pieces_of_a_session_have_a_largest_size(bench: Bench) -> None:
+    made = parts(bench)
+    for name in ("part:c2:0", "part:c3:0"):
+        await bench.reader.keep_part(SID, name, b"x" * (MAX_KEPT_BYTES // 2))
+
+    assert await refusal(made, piece(0, "x")) == (Code.TOO_LARGE, "result")
 
 
 async def test_pieces_are_for_calls_of_ones_own_session(bench: Bench) -> None:

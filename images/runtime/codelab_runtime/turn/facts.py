@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from codelab_core.approval_rules import ApprovalRule
 from codelab_core.tool_errors import ToolError
-from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed
+from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed, Split
 from codelab_runtime.turn.records import AskedTool
 
-Worked = Prepared | NeedsRead | Reviewed | ToolError
+Worked = Prepared | NeedsRead | Reviewed | Split | ToolError
 """What comes out of working out a call."""
 
 

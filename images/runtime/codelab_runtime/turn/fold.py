@@ -9,6 +9,7 @@ from codelab_core.tool_errors import ToolCode
 from codelab_runtime.turn import inference_records
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.knowledge import after_call, after_release
+from codelab_runtime.turn.split_record import ToolSplit
 from codelab_runtime.turn.state import (
     Answer,
     Call,
@@ -123,6 +124,29 @@ def _tool_released(record: rec.ToolReleased, state: SessionState) -> SessionStat
 
 
 @apply.register
+def _tool_split(record: ToolSplit, state: SessionState) -> SessionState:
+    if state.turn is None:
+        return state
+    parts = [
+        Call(
+            write.call_id,
+            "write_file",
+            {"path": write.path, "content": write.content},
+            origin="runtime",
+            parent=record.call_id,
+        )
+        for write in record.writes
+    ]
+    calls = [*state.turn.calls]
+    at = next((n for n, call in enumerate(calls) if call.call_id == record.call_id), 0)
+    state = with_turn(state, calls=(*calls[:at], *parts, *calls[at:]), bad_arguments=0)
+    changes: dict[str, Any] = {"guard": record.guard, "review": record.review}
+    return with_call(
+        state, record.call_id, phase="split", arguments={"diff": record.diff}, **changes
+    )
+
+
+@apply.register
 def _tool_delivered(record: rec.ToolDelivered, state: SessionState) -> SessionState:
     return with_call(state, record.call_id, delivered=True, deadline_ms=record.deadline_ms)
 
@@ -156,6 +180,7 @@ def _tool_settled(record: rec.ToolSettled, state: SessionState) -> SessionState:
     if call is None or turn is None:
         return state
     state = with_call(state, record.call_id, phase="settled", outcome=record.outcome, answer=None)
+    state = with_call(state, record.call_id, code=record.code)
     if call.phase == "planned":
         is_bad = record.code == ToolCode.INVALID_ARGUMENTS
         state = with_turn(state, bad_arguments=turn.bad_arguments + 1 if is_bad else 0)

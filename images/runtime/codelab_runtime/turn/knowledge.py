@@ -38,6 +38,8 @@ def after_call(state: SessionState, call: Call, record: ToolSettled) -> SessionS
     if record.reviewed is not None and state.turn:
         reviews = {**state.turn.reviews, call.call_id: record.reviewed}
         state = _with_diff(with_turn(state, reviews=reviews), record.reviewed, _picked_from(call))
+    if call.phase == "split":
+        return _after_split(state, call)
     if record.outcome != "completed":
         return _after_failure(state, call, record)
     match call.tool:
@@ -85,6 +87,14 @@ def _after_patch(state: SessionState, call: Call) -> SessionState:
     return replace(state, files=files, applied=(*state.applied, *applied_hunks(diff, call.call_id)))
 
 
+def _after_split(state: SessionState, call: Call) -> SessionState:
+    """A patch was carried out by writes: its changes are made in the files that were written."""
+    guarded = call.guard["files"] if call.guard else ()
+    done = {f["path"] for f in guarded if _is_at(state.files, f["path"], f["post_sha"])}
+    made = applied_hunks(str(call.arguments["diff"]), call.call_id)
+    return replace(state, applied=(*state.applied, *(h for h in made if h.path in done)))
+
+
 def _is_at(files: Files, path: str, sha: str) -> bool:
     """Whether a file is known to have this content."""
     return path in files and files[path].sha == sha
@@ -92,7 +102,9 @@ def _is_at(files: Files, path: str, sha: str) -> bool:
 
 def _after_failure(state: SessionState, call: Call, record: ToolSettled) -> SessionState:
     """A write failed: files that changed under us are stale, misplaced patches are counted."""
-    if call.origin == "runtime":  # a file that cannot be read any more is not known any more
+    if (
+        call.origin == "runtime" and call.tool == "read_file"
+    ):  # a file that cannot be read any more is not known any more
         gone = str(call.arguments.get("path"))
         return replace(state, files={p: f for p, f in state.files.items() if p != gone})
     path = _failed_path(record.body)

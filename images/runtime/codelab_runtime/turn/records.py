@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, JsonValue, TypeAdapter
 
 from codelab_core.protocol.frames import Delivery, Mode, Outgoing, Role
+from codelab_runtime.turn.split_record import ToolSplit
 
 Outcome = Literal["completed", "failed", "timed_out", "rejected", "cancelled"]
 TurnReason = Literal["completed", "cancelled", "interrupted", "failed", "limit"]
@@ -235,6 +236,7 @@ Record = (
     | LlmDone
     | LlmRetracted
     | ToolReleased
+    | ToolSplit
     | ToolDelivered
     | Answered
     | Reopened

@@ -11,12 +11,13 @@ from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.approvals import verdict
 from codelab_runtime.calls import releasable, touch
 from codelab_runtime.offered import Offered, offered_tools
-from codelab_runtime.preparing import PATCH_TOOLS, NeedsRead, Prepared, digest_of
+from codelab_runtime.preparing import PATCH_TOOLS, NeedsRead, Prepared, Split, digest_of
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
 from codelab_runtime.turn.facts import Compute, Worked
 from codelab_runtime.turn.outcomes import Ending, oversize, settle, timeout_ms
 from codelab_runtime.turn.records import ToolReleased
+from codelab_runtime.turn.splitting import split_up
 from codelab_runtime.turn.state import Call, SessionState, Turn, with_turn
 
 MAX_BAD_ARGUMENTS: Final = 3
@@ -36,7 +37,7 @@ def start_computing(draft: Draft) -> None:
     """Have every call worked out that may run now and is not being worked out already."""
     turn = draft.turn
     tools = offered(turn, draft.rules.plain_tools)
-    reading = any(c.phase == "open" and c.origin == "runtime" for c in turn.calls)
+    reading = any(c.phase == "open" and _is_own_read(c) for c in turn.calls)
     for call in releasable(turn.calls, lambda call: touch(call, tools.get(call.tool))):
         busy = call.call_id in turn.computing or call.call_id in turn.waiting
         if not busy and not (reading and call.tool in PATCH_TOOLS):
@@ -59,6 +60,8 @@ def prepare_ended(draft: Draft, turn: Turn, call: Call, outcome: Worked) -> None
         _refuse(draft, call, outcome)
     elif isinstance(outcome, NeedsRead):
         _read_for(draft, turn, call, outcome)
+    elif isinstance(outcome, Split):
+        split_up(draft, call, outcome)
     elif isinstance(outcome, Prepared):
         _admit(draft, turn, call, outcome)
 
@@ -153,7 +156,7 @@ def _refuse(draft: Draft, call: Call, fault: ToolError) -> None:
 
 def _read_for(draft: Draft, turn: Turn, call: Call, need: NeedsRead) -> None:
     """Read lines that a patch needs and the model did not; the patch waits for them."""
-    own = sum(other.origin == "runtime" for other in turn.calls)
+    own = sum(map(_is_own_read, turn.calls))
     if own >= MAX_OWN_READS:
         fault = ToolError(
             ToolCode.READ_FIRST, f"Read {need.path} first.", path=need.path, failures=0
@@ -164,6 +167,11 @@ def _read_for(draft: Draft, turn: Turn, call: Call, need: NeedsRead) -> None:
     read = Call(f"c{turn.number}-{turn.step}-r{own}", "read_file", arguments, origin="runtime")
     digest = digest_of("read_file", arguments, None)
     _open(draft, turn, read, Prepared(arguments, digest=digest), asks=False)
+
+
+def _is_own_read(call: Call) -> bool:
+    """Whether the runtime reads for a patch."""
+    return call.origin == "runtime" and call.tool == "read_file"
 
 
 def _guarded(guard: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -83,14 +83,14 @@ class Answer:
 class Call:
     """One tool call of the current step.
 
-    `planned`: asked for, held back. `open`: in the log, waits for an answer (or for a decision
+    `planned`: asked for, held back. `split`: done by other calls, whose `parent` it is. `open`: in the log, waits for an answer (or for a decision
     first). `settled`: has its one outcome.
     """
 
     call_id: str
     tool: str
     arguments: Mapping[str, Any]
-    phase: Literal["planned", "open", "settled"] = "planned"
+    phase: Literal["planned", "split", "open", "settled"] = "planned"
     origin: Literal["model", "runtime"] = "model"
     requires_approval: bool = False
     digest: str = ""
@@ -103,6 +103,8 @@ class Call:
     outcome: Outcome | None = None
     edited: bool = False
     answer: Answer | None = None
+    parent: str = ""
+    code: str | None = None
 
     @property
     def awaits_decision(self) -> bool:

@@ -13,6 +13,7 @@ from codelab_runtime.turn import answering, asking, facts, messages, outcomes, r
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
 from codelab_runtime.turn.records import SessionOpened
+from codelab_runtime.turn.splitting import settle_splits
 from codelab_runtime.turn.state import SessionState, Turn, with_turn
 
 _COMMANDS: Final[Mapping[str, Callable[[Draft, Mapping[str, Any]], None]]] = {
@@ -59,6 +60,7 @@ def advance(draft: Draft) -> None:
         messages.start_turn(draft, draft.state.queue[0])
     if draft.state.turn is None or draft.turn.asking:
         return
+    settle_splits(draft)
     if draft.turn.unsettled:
         releasing.open_questions(draft)
         releasing.start_computing(draft)
