@@ -1,17 +1,18 @@
 """Opens the store that the settings name: a server, a private one, or one inside the process."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from codelab_core.settings import RuntimeSettings
+from codelab_core.settings import ENV_PREFIX, RuntimeSettings, SettingsError
 from codelab_runtime.connection import client
 from codelab_runtime.embedded import embedded_server
-from codelab_runtime.store_login import connection_options
+from codelab_runtime.store_address import StoreAddressError
+from codelab_runtime.store_login import connection_options, sentinel_options
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +34,19 @@ async def open_backend(settings: RuntimeSettings) -> AsyncIterator[Backend]:
             url = None
         elif url == "embedded://":
             url = await stack.enter_async_context(embedded_server(settings.state_dir))
-        options = connection_options(settings) if url == settings.redis_url else {}
-        yield await stack.enter_async_context(_clients(url, options) if url else _in_memory())
+        yield await stack.enter_async_context(_clients(settings, url) if url else _in_memory())
 
 
 @asynccontextmanager
-async def _clients(url: str, options: Mapping[str, Any]) -> AsyncIterator[Backend]:
+async def _clients(settings: RuntimeSettings, url: str) -> AsyncIterator[Backend]:
     """Clients of a server; the subscribed one may be silent for as long as nothing happens."""
-    backend = Backend(client(url, **options), client(url, timeout_s=None, **options))
+    options: dict[str, Any] = {}
+    if url == settings.redis_url:  # a private server asks nobody
+        options = {**connection_options(settings), "sentinel_login": sentinel_options(settings)}
+    try:
+        backend = Backend(client(url, **options), client(url, timeout_s=None, **options))
+    except StoreAddressError as error:
+        raise SettingsError(f"{ENV_PREFIX}REDIS_URL: {error}") from None
     try:
         yield backend
     finally:

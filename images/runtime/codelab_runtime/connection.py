@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
@@ -15,6 +16,8 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime.packing import packed_pool
+from codelab_runtime.sentinels import master_pool
+from codelab_runtime.store_address import sentinel_address
 
 CONNECT_TIMEOUT_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 2.0
@@ -52,26 +55,34 @@ class Call:
     args: Sequence[str | bytes | int | float]
 
 
-def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: Any) -> Redis:
-    """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself.
+def client(
+    url: str,
+    *,
+    timeout_s: float | None = COMMAND_TIMEOUT_S,
+    sentinel_login: Mapping[str, Any] = MappingProxyType({}),
+    **options: Any,
+) -> Redis:
+    """A client for any address of a server; it never repeats a command by itself.
 
-    `options` say who we are to the server: see `store_login`.
+    `options` say who we are to the server, `sentinel_login` to its Sentinels: see `store_login`.
     With all of its sockets in use a command waits for one, at most 2 s: the library's own pool
-    would refuse it, and a burst of new sessions with it.
+    would refuse it, and a burst of new sessions with it. Raises `StoreAddressError`.
     """
     over_network = {} if url.startswith("unix://") else {"socket_keepalive": True}
-    pool = packed_pool(
-        url,
-        max_connections=MAX_SOCKETS,
-        timeout=COMMAND_TIMEOUT_S,
-        protocol=3,
-        retry=Retry(NoBackoff(), 0),
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=timeout_s,
+    common: dict[str, Any] = {
+        "max_connections": MAX_SOCKETS,
+        "timeout": COMMAND_TIMEOUT_S,
+        "protocol": 3,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": timeout_s,
         **over_network,
         **options,
-    )
-    return Redis.from_pool(pool)
+    }
+    address = sentinel_address(url)
+    if address:
+        return Redis.from_pool(master_pool(address, sentinel_login, **common))
+    return Redis.from_pool(packed_pool(url, **common))
 
 
 class Connection:

@@ -12,7 +12,7 @@ from redis.connection import HiredisRespSerializer
 _SERIALIZER: Final = HiredisRespSerializer()
 
 
-class _Packed:
+class Packed:
     """Mixed into a connection."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
@@ -21,15 +21,15 @@ class _Packed:
         return packed
 
 
-class PackedConnection(_Packed, Connection):
+class PackedConnection(Packed, Connection):
     """Over TCP."""
 
 
-class PackedSSLConnection(_Packed, SSLConnection):
+class PackedSSLConnection(Packed, SSLConnection):
     """Over TLS."""
 
 
-class PackedUnixConnection(_Packed, UnixDomainSocketConnection):
+class PackedUnixConnection(Packed, UnixDomainSocketConnection):
     """Over a Unix socket."""
 
 

@@ -38,11 +38,23 @@ def connection_options(settings: StoreFields) -> dict[str, Any]:
         options["credential_provider"] = login
     elif settings.redis_username:
         options["username"] = settings.redis_username
-    if settings.redis_url.startswith("rediss://"):
-        files = {
-            "ssl_ca_certs": settings.redis_ca_file,
-            "ssl_certfile": settings.redis_cert_file,
-            "ssl_keyfile": settings.redis_key_file,
-        }
-        options |= {name: str(file) for name, file in files.items() if file}
-    return options
+    return options | _certificates(settings)
+
+
+def sentinel_options(settings: StoreFields) -> dict[str, Any]:
+    """Arguments of a client for its Sentinels: a password of their own, the same certificates."""
+    file = settings.redis_sentinel_password_file
+    login = {"credential_provider": FileLogin(None, file)} if file else {}
+    return login | _certificates(settings)
+
+
+def _certificates(settings: StoreFields) -> dict[str, Any]:
+    """Files of a connection over TLS; a plain one does not know these arguments."""
+    if not settings.redis_url.startswith("rediss"):
+        return {}
+    files = {
+        "ssl_ca_certs": settings.redis_ca_file,
+        "ssl_certfile": settings.redis_cert_file,
+        "ssl_keyfile": settings.redis_key_file,
+    }
+    return {name: str(file) for name, file in files.items() if file}

@@ -1,0 +1,137 @@
+"""A master, a replica and a Sentinel as processes of their own; each can be killed."""
+
+import asyncio
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from codelab_runtime.embedded import server_binary
+
+MASTER = "mymaster"
+START_S = 10
+
+
+@dataclass
+class Watched:
+    """A store that fails over."""
+
+    folder: Path
+    password: str = ""
+    sentinel_password: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The address as services are told it; the first Sentinel named is not there."""
+        return f"redis+sentinel://127.0.0.1:1,127.0.0.1:{self.ports['sentinel']}/{MASTER}"
+
+    def bare(self, name: str) -> Redis:
+        """A client of one process."""
+        word = self.sentinel_password if name == "sentinel" else self.password
+        return Redis(port=self.ports[name], password=word or None)
+
+    async def start(self, name: str) -> None:
+        """A server that replicates nobody."""
+        self._port(name)
+        words = ("requirepass", self.password, "masterauth", self.password)
+        await self._run(name, [*_lines(*words), "save ''"] if self.password else ["save ''"])
+
+    async def replicate(self, name: str, of: str) -> None:
+        """Make one server the copy of another, and wait until it is."""
+        async with self.bare(name) as redis:
+            await redis.replicaof("127.0.0.1", self.ports[of])
+            with anyio.fail_after(START_S):
+                while (await redis.info("replication"))["master_link_status"] != "up":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+    async def watch(self, master: str) -> None:
+        """A Sentinel that gives a silent master half a second."""
+        self._port("sentinel")
+        lines = [
+            f"sentinel monitor {MASTER} 127.0.0.1 {self.ports[master]} 1",
+            f"sentinel down-after-milliseconds {MASTER} 500",
+            f"sentinel failover-timeout {MASTER} 3000",
+        ]
+        if self.password:
+            lines += [f"sentinel auth-pass {MASTER} {self.password}"]
+        if self.sentinel_password:
+            lines += _lines("requirepass", self.sentinel_password)
+        await self._run("sentinel", lines, "--sentinel")
+        async with self.bare("sentinel") as redis:
+            with anyio.fail_after(START_S):
+                while (await self._seen(redis))["num-slaves"] == 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+    async def kill(self, name: str, how: int = signal.SIGKILL) -> None:
+        """End one process."""
+        self.processes[name].send_signal(how)
+        await self.processes.pop(name).wait()
+
+    async def master_port(self) -> int:
+        """Where the Sentinel says that the master is."""
+        async with self.bare("sentinel") as redis:
+            return int((await self._seen(redis))["port"])
+
+    async def _seen(self, redis: Redis) -> dict[str, int]:
+        found: dict[str, dict[str, int]] = await redis.sentinel_masters()
+        return found[MASTER]
+
+    def _port(self, name: str) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.ports[name] = listener.getsockname()[1]
+
+    async def _run(self, name: str, lines: list[str], *options: str) -> None:
+        home = self.folder / name
+        home.mkdir()
+        config = home / "conf"
+        common = [f"port {self.ports[name]}", "bind 127.0.0.1", f"dir {home}"]
+        config.write_text("\n".join([*common, *lines]) + "\n")
+        binary = server_binary()
+        assert binary is not None
+        self.processes[name] = await asyncio.create_subprocess_exec(
+            str(binary), str(config), *options, stdout=DEVNULL
+        )
+        async with self.bare(name) as redis:
+            with anyio.fail_after(START_S):
+                while not await _answers(redis):  # noqa: ASYNC110 -- it has no other sign
+                    await asyncio.sleep(0.05)
+
+
+def _lines(*words: str) -> list[str]:
+    """Settings, from names and values in turn."""
+    return [f"{name} {value}" for name, value in zip(words[::2], words[1::2], strict=True)]
+
+
+async def _answers(redis: Redis) -> bool:
+    """Whether a server is there."""
+    try:
+        return bool(await redis.execute_command("PING"))
+    except (RedisError, OSError):
+        return False
+
+
+@asynccontextmanager
+async def watched(
+    folder: Path, *, password: str = "", sentinel_password: str = ""
+) -> AsyncIterator[Watched]:
+    """A master `one`, its copy `two`, and a Sentinel."""
+    made = Watched(folder, password, sentinel_password)
+    try:
+        await made.start("one")
+        await made.start("two")
+        await made.replicate("two", of="one")
+        await made.watch("one")
+        yield made
+    finally:
+        for name in [*made.processes]:
+            await made.kill(name)
