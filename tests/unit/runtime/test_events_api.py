@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any
 
 import anyio
@@ -62,7 +63,7 @@ class Reader:
         await self.gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         self.status = message.get("status", self.status)
         self.body += message.get("body", b"")
         self.changed.set()
