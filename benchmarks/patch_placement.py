@@ -8,9 +8,7 @@ some of the cases too. Exit status 1 if the engine changed the wrong place, or d
 refused, or was not right at the second try.
 """
 
-import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
@@ -28,6 +26,7 @@ from codelab_core.patch.dialects import parse_patch
 from codelab_core.patch.model import AppliedHunk
 from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.tool_errors import ToolError
+from harness import Report, options
 from patch_corpus import ALIKE, NAME, OLDER, PLAIN, TWICE, Case, case, joined
 
 NO_CHOICE: Final[Mapping[int, int]] = MappingProxyType({})
@@ -135,13 +134,14 @@ def table(tally: Mapping[str, Mapping[str, int]]) -> str:
 
 def main() -> int:
     """Measure, print, and say by the exit status whether the promise holds."""
-    parser = argparse.ArgumentParser(description="Placement of patches among repeated blocks.")
+    parser = options("Placement of patches among repeated blocks.")
     parser.add_argument("--cases", type=int, default=3_000)
     parser.add_argument("--git-cases", type=int, default=300)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.smoke:
+        chosen.cases, chosen.git_cases = min(chosen.cases, 500), min(chosen.git_cases, 20)
     began = time.process_time()
-    tally = measured(options.cases, options.git_cases)
+    tally = measured(chosen.cases, chosen.git_cases)
     total = sum(tally.values(), Counter[str]())
     print(table({**tally, "all": total}))
     print(f"\nengine: {total['wrong']} of {total['cases']} wrong", end="")
@@ -150,9 +150,12 @@ def main() -> int:
             f"; git apply: {total['git wrong']} of {total['git cases']}, reported as fine", end=""
         )
     print(f"; {time.process_time() - began:.1f} s CPU")
-    if options.json:
-        options.json.write_text(json.dumps({"total": total, "variants": tally}, indent=1) + "\n")
-    return 1 if total["wrong"] or total["at: other"] or total["wider: other"] else 0
+    print()
+    report = Report("patch_placement", [{"variant": name, **tally[name]} for name in tally])
+    report.check(f"{total['wrong']} patches changed the wrong place", holds=not total["wrong"])
+    other = total["at: other"] + total["wider: other"]
+    report.check(f"{other} refused patches not right at the second try", holds=not other)
+    return report.finish(chosen, ("right", "refused", "wrong"))
 
 
 if __name__ == "__main__":

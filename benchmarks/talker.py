@@ -1,5 +1,6 @@
 """A lean client: one WebSocket of version 1 that checks every token it gets and its time."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -41,6 +42,8 @@ class Talker:
     """One client of one session. The text of an answer is to be ` t00001 t00002 …`."""
 
     def __init__(self, socket: ClientConnection, seen: Seen) -> None:
+        self.free = asyncio.Lock()
+        """Held by who talks, where several want to."""
         self._socket = socket
         self._seen = seen
         self._seq: int | None = None
@@ -48,9 +51,9 @@ class Talker:
         self._unacked = 0
 
     async def hello(self) -> None:
-        """Speak version 1, and wait until the session is live."""
+        """Speak version 1, and wait until commands may be sent."""
         await self._socket.send(orjson.dumps(HELLO).decode())
-        while (await self._next())["type"] != "client_attached":
+        while (await self._next())["type"] != "welcome":
             pass
 
     async def turn(self, text: str, model: str | None = None) -> None:

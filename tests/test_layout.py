@@ -61,7 +61,9 @@ def test_one_uv_version_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "dockerfile", [*ROOT.glob("images/*/Dockerfile")], ids=lambda p: p.parent.name
+    "dockerfile",
+    [*ROOT.glob("images/*/Dockerfile"), *ROOT.glob("operator/Dockerfile")],
+    ids=lambda p: p.parent.name,
 )
 def test_images_are_small_recipes_without_root(dockerfile: Path) -> None:
     text = dockerfile.read_text()

@@ -4,17 +4,34 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from codelab_operator.api_errors import ApiError, FencedError
 from codelab_operator.api_group import HANDOVER_MANAGER
-from codelab_operator.children import Agent, Manifest, ObjectKey
+from codelab_operator.children import Agent, Child, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
 from codelab_operator.findings import Failure
 from codelab_operator.plan import Apply, Steps
 
 Reason = Literal["ChildConflict", "ChildRejected", "Forbidden", "Retrying"]
 Write = Coroutine[Any, Any, None]
+
+
+FOREIGN: Final = ApiError(
+    HTTPStatus.CONFLICT, "AlreadyExists", "an object of this name belongs to somebody else"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to carry out for whom."""
+
+    agent: Agent
+    born: str
+    """`creationTimestamp` of the agent."""
+    steps: Steps
+    suspects: frozenset[ObjectKey] = frozenset()
+    """Names that somebody else had at the last pass: look before writing."""
 
 
 class LeavingError(Exception):
@@ -54,14 +71,15 @@ def is_ours(live: Manifest, agent: Agent) -> bool:
     return any(owner.get("uid") == agent.uid for owner in owners)
 
 
-async def carry_out(cluster: Cluster, agent: Agent, steps: Steps, report: Report) -> None:
+async def carry_out(cluster: Cluster, work: Work, report: Report) -> None:
     """Posts, then applies and merges, then deletes; each group all at once.
 
     Raises `FencedError` and `LeavingError`; everything else goes into the report.
     """
-    await _all(report, [(c.key, _create(cluster, agent, c.manifest)) for c in steps.create])
-    applies = [(step.child.key, _apply(cluster, step)) for step in steps.apply]
-    merges = [(child.key, cluster.merge(child.key, child.manifest)) for child in steps.patch]
+    steps = work.steps
+    await _all(report, [(c.key, _create(cluster, work.agent, c.manifest)) for c in steps.create])
+    applies = [(step.child.key, _apply(cluster, work, step)) for step in steps.apply]
+    merges = [(child.key, _merge(cluster, child)) for child in steps.patch]
     await _all(report, [*applies, *merges])
     await _all(report, [(key, cluster.delete(key)) for key in steps.prune])
 
@@ -88,17 +106,57 @@ async def _kept(report: Report, key: ObjectKey, write: Write) -> None:
         report.end = error
 
 
-async def _apply(cluster: Cluster, step: Apply) -> None:
+async def _apply(cluster: Cluster, work: Work, step: Apply) -> None:
     """Send an intent; before it, give the number of replicas into other hands where asked."""
     manifest = step.child.manifest
     if step.handover is not None:
-        metadata = manifest["metadata"]
-        names = {"name": metadata["name"], "namespace": metadata["namespace"]}
-        kind = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
-        count = {"spec": {"replicas": step.handover}}
-        handover = {**kind, "metadata": names, **count}
+        handover = {**_bare(manifest), "spec": {"replicas": step.handover}}
         await cluster.apply(handover, force=True, manager=HANDOVER_MANAGER)
-    await cluster.apply(manifest, force=step.force)
+    if step.force:
+        await cluster.apply(manifest, force=True)
+    else:
+        await _apply_missing(cluster, work, step.child)
+
+
+async def _apply_missing(cluster: Cluster, work: Work, child: Child) -> None:
+    """Send an intent for what no stream shows: nothing is there, or it is not ours, or it is.
+
+    An object of ours that lost its label looks missing, too: then we take the fields over. One of
+    somebody else may have no field in common with ours: then the apply succeeds, and is undone.
+    """
+    if child.key in work.suspects and await _is_foreign(cluster, work.agent, child.key):
+        raise FOREIGN
+    try:
+        answer = await cluster.apply(child.manifest, force=False)
+    except ApiError as error:
+        if not error.is_field_conflict or await _is_foreign(cluster, work.agent, child.key):
+            raise
+        await cluster.apply(child.manifest, force=True)
+        return
+    if answer["metadata"]["creationTimestamp"] < work.born:  # older than its agent: not ours
+        await cluster.apply(_bare(child.manifest), force=False)
+        raise FOREIGN
+
+
+async def _is_foreign(cluster: Cluster, agent: Agent, key: ObjectKey) -> bool:
+    """Whether an object of this name is there and belongs to nobody or to somebody else."""
+    try:
+        return not is_ours(await cluster.read(key), agent)
+    except ApiError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+
+
+def _bare(manifest: Manifest) -> dict[str, Any]:
+    """An intent that says nothing: applied, it gives back every field that we took."""
+    names = {name: manifest["metadata"][name] for name in ("name", "namespace")}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
+
+
+async def _merge(cluster: Cluster, child: Child) -> None:
+    """Send an intent as a merge patch."""
+    await cluster.merge(child.key, child.manifest)
 
 
 async def _create(cluster: Cluster, agent: Agent, manifest: Manifest) -> None:

@@ -17,8 +17,11 @@ class Cluster(Protocol):
 
     async def apply(
         self, manifest: Manifest, *, force: bool, manager: str = "", subresource: str = ""
-    ) -> None:
-        """Server-side apply of a whole intent; `manager` if it is not our usual one."""
+    ) -> Manifest:
+        """Server-side apply of a whole intent; the object as it is now.
+
+        `manager`: if it is not our usual one.
+        """
 
     async def create(self, manifest: Manifest) -> None:
         """Post an object that is missing."""

@@ -148,10 +148,11 @@ _NESTED: Final[dict[str, Any]] = {
 
 def _with_literal_keys(schema: Schema, names: Mapping[str, Any]) -> Schema:
     """A map whose keys are known becomes an object with these fields."""
-    if "enum" not in names:
+    keys = names.get("enum") or ([names["const"]] if "const" in names else [])
+    if not keys:
         return schema
     made = {k: v for k, v in schema.items() if k not in {"additionalProperties", PRESERVE}}
-    return made | {"properties": dict.fromkeys(names["enum"], schema["additionalProperties"])}
+    return made | {"properties": dict.fromkeys(keys, schema["additionalProperties"])}
 
 
 def _demand_type(schema: Schema) -> None:

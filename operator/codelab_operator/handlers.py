@@ -23,6 +23,8 @@ from codelab_operator.settings import OperatorSettings
 
 SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 STOP_S: Final = 2.0
+WATCHER: Any = "codelab-operator"
+"""Said outright: kopf would ask for the name of the user, and a pod's user has none."""
 
 log = logging.getLogger(__name__)
 Put = Callable[[Item], None]
@@ -152,6 +154,7 @@ class Streams:
             registry=self._registry,
             settings=self._tuned,
             standalone=True,
+            identity=WATCHER,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=self._stop,

@@ -4,21 +4,16 @@ import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
 
 from codelab_operator.api_errors import ApiError
 from codelab_operator.api_group import ROTATION_ANNOTATION
-from codelab_operator.carrying import Report, is_ours
+from codelab_operator.carrying import FOREIGN, Report, is_ours
 from codelab_operator.children import Agent, Child, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
 from codelab_operator.kinds import SECRET
 from codelab_operator.mounts import TOKENS
 from codelab_operator.rotation import Rotation, RotationStep, read_rotation, rotate
 from codelab_operator.secrets import filled, mended
-
-CONFLICT: Final = ApiError(
-    HTTPStatus.CONFLICT, "AlreadyExists", "a Secret of this name belongs to somebody else"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ class Keeper:
         if live is None:
             return
         if not is_ours(live, agent):
-            raise CONFLICT
+            raise FOREIGN
         if change := mended(child, live, self.new_token):
             await self.cluster.merge(child.key, change)
 
@@ -79,7 +74,7 @@ class Keeper:
     async def _step(self, agent: Agent, key: ObjectKey, live: Manifest) -> RotationStep:
         """One step: tokens and annotation in one write, for the version that was read."""
         if not is_ours(live, agent):
-            raise CONFLICT
+            raise FOREIGN
         metadata = live["metadata"]
         present: Rotation = read_rotation(metadata.get("annotations") or {})
         held = base64.b64decode((live.get("data") or {}).get(TOKENS, "")).decode()

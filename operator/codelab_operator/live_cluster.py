@@ -86,13 +86,14 @@ class LiveCluster:
 
     async def apply(
         self, manifest: Manifest, *, force: bool, manager: str = "", subresource: str = ""
-    ) -> None:
-        """Server-side apply of a whole intent."""
+    ) -> Manifest:
+        """Server-side apply of a whole intent; the object as it is now."""
         async with self._slot():
             answer = await self._api.apply(
                 manifest, force=force, manager=manager or FIELD_MANAGER, subresource=subresource
             )
         self._note(answer)
+        return answer
 
     async def create(self, manifest: Manifest) -> None:
         """Post an object that is missing."""

@@ -159,7 +159,7 @@ def _rule(direction: Literal["from", "to"], peers: Peers, ports: Iterable[int]) 
 
 
 def _port(url: str) -> int:
-    """The port of a URL; one that nobody can connect to counts as https."""
+    """The port of a URL; one that no address can have counts as none."""
     parts = urlsplit(url)
     try:
         given = parts.port

@@ -7,14 +7,14 @@ from typing import Final, Protocol
 from codelab_core.clock import Clock, rfc3339
 from codelab_operator.api_errors import ApiError, FencedError
 from codelab_operator.api_group import GROUP_VERSION, KIND
-from codelab_operator.carrying import LeavingError, Report, carry_out
+from codelab_operator.carrying import LeavingError, Report, Work, carry_out
 from codelab_operator.children import Agent, Child, Manifest, Offering
 from codelab_operator.cluster import Cluster
 from codelab_operator.conditions import conditions, refused
 from codelab_operator.events import Note
 from codelab_operator.findings import Findings, Health
 from codelab_operator.keeping import Keeper
-from codelab_operator.memory import QUIET_TRIES, REJECTED_S, SECRETS_S, AgentMemory
+from codelab_operator.memory import QUIET_TRIES, SECRETS_S, AgentMemory
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError, parse
@@ -26,8 +26,6 @@ from codelab_operator.transitions import is_ready, notes, readiness
 from codelab_operator.workqueue import Outcome
 
 STATUS_S: Final = 1.0
-LOOK_AGAIN_S: Final = 60.0
-"""Conflicts and missing rights go away by somebody else's doing, which no stream shows."""
 
 
 class Surroundings(Protocol):
@@ -151,7 +149,7 @@ class Reconciler:
         if agent.spec.paused:
             steps = Steps(conflicts=steps.conflicts, leaving=steps.leaving)
         wave = first_unsettled_wave(steps, observed.children, agent)
-        return Pass(agent, resource, children, wave, Report())
+        return Pass(agent, resource, children, wave, Report(memory.standing()))
 
     async def _write(self, this: Pass, memory: AgentMemory, *, is_new: bool) -> None:
         """Secrets first: pods mount them. Then everything else."""
@@ -160,7 +158,9 @@ class Reconciler:
             memory.secrets_at = now
             await self._keeper.ensure(this.agent, steps.secrets, this.report, is_new=is_new)
             this.look_again(SECRETS_S)
-        await carry_out(self._cluster, this.agent, steps, this.report)
+        born = str(this.resource["metadata"]["creationTimestamp"])
+        work = Work(this.agent, born, steps, memory.suspects)
+        await carry_out(self._cluster, work, this.report)
         fights = memory.drift.fights(now)
         memory.repaired(steps, now)
         self._count_repairs(steps, len(memory.drift.fights(now) - fights))
@@ -169,20 +169,11 @@ class Reconciler:
             if step is not None:
                 this.rotation = step.state
                 this.look_again(step.wait_s)
-        self._note_failures(this, memory, now)
+        this.look_again(memory.learned(this.report.failures, now))
 
     def _is_rotating(self, this: Pass) -> bool:
         """Whether the token between the services is being replaced."""
         return is_rotation_due(this.agent, this.resource.get("status") or {})
-
-    def _note_failures(self, this: Pass, memory: AgentMemory, now: float) -> None:
-        """What is refused is not sent again soon; what others must mend is looked at again."""
-        for failure in this.report.failures:
-            if failure.reason == "ChildRejected":
-                memory.refused[failure.key] = now + REJECTED_S
-                this.look_again(REJECTED_S)
-            elif failure.reason in {"ChildConflict", "Forbidden"}:
-                this.look_again(LOOK_AGAIN_S)
 
     async def _say(self, key: AgentKey, memory: AgentMemory, this: Pass) -> None:
         """Write the status if it says anything new."""

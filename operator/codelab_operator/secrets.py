@@ -73,8 +73,9 @@ def _values(wanted: Child, held: Mapping[str, str], new_token: NewToken) -> dict
     if ACL_FILE in keys:
         values[ACL_FILE] = _users(keys[ACL_FILE], values)
     if wanted.secret == "client":
-        ours = f"{_sha256(values[TOKEN])} {PRINCIPAL}\n"
-        values[TOKENS] = held.get(TOKENS) or ours
+        known = held.get(TOKENS, "")
+        ours = "" if known and held.get(TOKEN) else f"{_sha256(values[TOKEN])} {PRINCIPAL}\n"
+        values[TOKENS] = known + ours
     return values
 
 

@@ -87,6 +87,7 @@ class FakeRuntime:
             "/access": [Reply(204, None)],
             "/ack": [Reply(204, None)],
         }
+        self._held: dict[str, asyncio.Event] = {}
         self._live: list[asyncio.Queue[bytes]] = []
         self._changed = asyncio.Event()
 
@@ -99,6 +100,10 @@ class FakeRuntime:
         """Send to every reader of a live stream."""
         for queue in self._live:
             queue.put_nowait(b"".join(pieces))
+
+    def hold(self, end: str) -> asyncio.Event:
+        """Answer requests for paths with this end only once the event is set."""
+        return self._held.setdefault(end, asyncio.Event())
 
     def of(self, end: str) -> list[Asked]:
         """Requests for paths with this end."""
@@ -127,6 +132,9 @@ class FakeRuntime:
         query, parsed = scope["query_string"].decode(), orjson.loads(body) if body else None
         self.asked.append(Asked(scope["method"], path, query, headers, parsed))
         self._changed.set()
+        for end, release in self._held.items():
+            if path.endswith(end):
+                await release.wait()
         if path.endswith("/events"):
             stream = self.streams.popleft() if self.streams else Stream()
             if isinstance(stream, Stream):

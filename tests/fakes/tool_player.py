@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-import orjson
-
 from codelab_core.patch.apply import applied_hunks
 from codelab_core.patch.build import prepare
 from codelab_core.patch.canonical import patch_key
@@ -19,6 +17,7 @@ from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.patch.select import select
 from codelab_core.patch.selection import Selection
 from codelab_core.tool_errors import ToolCode, ToolError
+from codelab_runtime.showing import shown
 
 ALL_TOOLS = (
     "read_file",
@@ -79,7 +78,7 @@ class ToolPlayer:
             result: Result = {"success": True, **tool(**arguments)}
         except ToolError as error:
             result = {"success": False, "error": error.to_wire()}
-        return shortened(orjson.dumps(result).decode(), self.shown_bytes)
+        return shown(result, self.shown_bytes)
 
     def _read_file(self, path: str, start_line: int = 1, end_line: int | None = None) -> Result:
         text = self._text(path)
@@ -171,11 +170,3 @@ class ToolPlayer:
 def sha256(text: str) -> str:
     """Hash of a text as the tools give it."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def shortened(text: str, limit: int) -> str:
-    """Head and tail of a result that is too long for the model."""
-    if len(text.encode()) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}[… shortened: {len(text)} bytes in all …]{text[-half:]}"

@@ -24,6 +24,7 @@ from codelab_gateway.dev_login import DevLogin
 from codelab_gateway.draining import drain
 from codelab_gateway.endpoints import Endpoints
 from codelab_gateway.limits import Callers
+from codelab_gateway.membership import Membership
 from codelab_gateway.metrics import Metrics
 from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
@@ -69,7 +70,7 @@ async def gateway(
             relays=Relays(client, tasks, jitter, metrics.streams),
             metrics=metrics,
             clock=clock,
-            tasks=tasks,
+            membership=Membership(client, tasks),
             connections=set(),
         )
         app = build_app(service)
@@ -79,6 +80,7 @@ async def gateway(
         async def leave() -> None:
             service.readiness.state = "draining"
             await drain(shared.connections)
+            await shared.membership.settled()
 
         running = listener or bind(settings.host, settings.port)
         yield Running(app, running, leave, _server_options(settings))

@@ -1,7 +1,6 @@
 """The session that a connection follows: mode, position, and what the relay brings."""
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 WHOLE_TURN_PATH: Final = "/api/v1/"
 LONGEST_TIMER_S: Final = 86_400.0
 """A token may say that it is good for longer than a timer can be set."""
-
-log = logging.getLogger(__name__)
 
 
 class Attachment:
@@ -62,13 +59,17 @@ class Attachment:
         Raises the refusals of the runtime, `RESYNC_FAILED`.
         """
         try:
-            begin = await beginning(self._gateway.client, party, hello)
+            begin = await self._beginning(party, hello)
         except CodelabError as error:
             if hello or error.code is not Code.SESSION_EXPIRED:
                 raise
             begin = await self._born_again(party, error)
         self._begin(party, begin, hello)
         await self._gateway.relays.follow(party.session_id, party.principal, self)
+
+    async def _beginning(self, party: Party, hello: Hello | None) -> Beginning:
+        """Attach, and find where to start."""
+        return await beginning(self._gateway.client, self._gateway.membership, party, hello)
 
     def _begin(self, party: Party, begin: Beginning, hello: Hello | None) -> None:
         """The first frames; commands may go from here on."""
@@ -126,7 +127,7 @@ class Attachment:
         body = {"session_id": party.session_id}
         client = self._gateway.client
         await client.call("POST", "/agent/sessions", party.session_id, party.principal, body)
-        return await beginning(client, party, None)
+        return await self._beginning(party, None)
 
     def leave(self) -> None:
         """Follow nothing any more; the runtime hears of it without anybody waiting."""
@@ -134,15 +135,7 @@ class Attachment:
         if party is None:
             return
         self._gateway.relays.leave(party.session_id, self)
-        self._gateway.tasks.create_task(self._detach(party))
-
-    async def _detach(self, party: Party) -> None:
-        """Tell the runtime; a lost detach only leaves a dead entry behind."""
-        body = {"session_id": party.session_id, "connection_id": party.connection_id}
-        try:
-            await self._gateway.client.command("/detach", party.session_id, party.principal, body)
-        except CodelabError:
-            log.info("detach not delivered")
+        self._gateway.membership.leave(party.session_id, party.principal, party.connection_id)
 
     async def expired(self) -> None:
         """Return when the token is over and no fresh one came."""

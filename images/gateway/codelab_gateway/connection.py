@@ -19,6 +19,7 @@ from codelab_gateway.attachment import Attachment
 from codelab_gateway.authentication import Identity
 from codelab_gateway.commander import Command, Commander, error_frame
 from codelab_gateway.handshake import Party
+from codelab_gateway.membership import Membership
 from codelab_gateway.metrics import Metrics
 from codelab_gateway.outbox import Outbox
 from codelab_gateway.reader import FrameReader, LeftError
@@ -42,7 +43,7 @@ class Gateway:
     relays: Relays
     metrics: Metrics
     clock: Clock
-    tasks: asyncio.TaskGroup
+    membership: Membership
     connections: "set[Connection]"
 
 

@@ -17,6 +17,7 @@ from codelab_core.protocol.frames import (
 )
 from codelab_core.service import release
 from codelab_core.settings import GatewaySettings
+from codelab_gateway.membership import Membership
 from codelab_gateway.runtime_client import RuntimeClient
 
 RETRY_S: Final = 0.5
@@ -67,26 +68,28 @@ class Beginning:
     reason: str = "first_attach"
 
 
-async def attach(client: RuntimeClient, party: Party) -> dict[str, Any]:
+async def attach(membership: Membership, party: Party) -> dict[str, Any]:
     """Join the session; while no runtime answers, try again. Returns `epoch` and `head`.
 
     Raises every refusal but `UNAVAILABLE`.
     """
     while True:
         try:
-            return await client.command("/attach", party.session_id, party.principal, party.body())
+            return await membership.attach(party.principal, party.body())
         except CodelabError as error:
             if error.code is not Code.UNAVAILABLE:
                 raise
         await asyncio.sleep(RETRY_S)
 
 
-async def beginning(client: RuntimeClient, party: Party, hello: Hello | None) -> Beginning:
+async def beginning(
+    client: RuntimeClient, membership: Membership, party: Party, hello: Hello | None
+) -> Beginning:
     """Attach, then find where to start: the client's position if it is usable, else a snapshot.
 
     Raises the runtime's refusals, and `RESYNC_FAILED` after 10 s without a snapshot.
     """
-    attached = await attach(client, party)
+    attached = await attach(membership, party)
     epoch, head = attached["epoch"], attached["head"]
     resume = hello.resume if hello else None
     if resume is None and head == 0:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from codelab_core.clock import Clock
@@ -14,7 +14,9 @@ from codelab_core.observability import SESSION_ID, TURN_ID
 from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.inference_client import InferenceClient, Progress, Read
 from codelab_runtime.metrics import Metrics
-from codelab_runtime.preparing import Preparation, prepared
+from codelab_runtime.models import Models
+from codelab_runtime.placing import placed
+from codelab_runtime.preparing import Preparation
 from codelab_runtime.requests import inference_request
 from codelab_runtime.review import reviewed
 from codelab_runtime.turn.facts import (
@@ -58,7 +60,7 @@ class Actions:
     rules: Rules
     clock: Clock
     metrics: Metrics
-    families: dict[str, str] = field(default_factory=dict)
+    models: Models
 
     def carry_out(
         self, effect: Effect, state: SessionState, fence: int, desk: Desk
@@ -96,9 +98,9 @@ class Actions:
         self, effect: Infer, state: SessionState, turn: Turn, fence: int, desk: Desk
     ) -> None:
         """Ask, or attach, and turn what comes into facts, no faster than they are committed."""
-        await self._learn_families()
+        model = await self.models.facts(turn.model)
         # A long history takes milliseconds to put together: not on the loop.
-        request = await asyncio.to_thread(inference_request, state, turn, self.rules, self.families)
+        request = await asyncio.to_thread(inference_request, state, turn, self.rules, model)
         usage: dict[str, int] = {}
         start = Progress(effect.start, turn.crc)
         async with aclosing(self.client.follow({**request, "fence": fence}, start)) as reads:
@@ -107,16 +109,6 @@ class Actions:
                 if fact:
                     desk.tell(fact)
                     await desk.room()
-
-    async def _learn_families(self) -> None:
-        """Ask the proxy once which family each model is of; without an answer, none is known."""
-        if self.families:
-            return
-        try:
-            models = await self.client.get("/llm/models")
-            self.families |= {model["id"]: model["family"] for model in models}
-        except (CodelabError, KeyError, TypeError):
-            log.info("model families not known yet")
 
     async def _work_out(
         self, effect: Compute, state: SessionState, turn: Turn, call: Call, desk: Desk
@@ -144,8 +136,9 @@ def work_out(effect: Compute, state: SessionState, turn: Turn, call: Call, rules
             known_diffs=state.known_diffs,
             applied=state.applied,
             failures=turn.patch_failures,
+            forgiven=turn.forgiven,
         )
-        return prepared(asked)
+        return placed(asked)
     except ToolError as error:
         return error
 

@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -24,6 +25,7 @@ from codelab_runtime.events_api import EventsApi
 from codelab_runtime.inference_client import InferenceClient
 from codelab_runtime.keys import Keys
 from codelab_runtime.metrics import Metrics
+from codelab_runtime.models import Models
 from codelab_runtime.parts import Parts
 from codelab_runtime.reading import Reader
 from codelab_runtime.repeating import Repeated
@@ -63,7 +65,8 @@ async def runtime(
         store = Store(connection, Keys(settings.redis_prefix), store_clock, settings.lease_ms)
         reader = Reader(connection, store.keys)
         metrics = Metrics(service.registry)
-        actions = Actions(client, tasks, rules(settings), store_clock, metrics)
+        models = Models(partial(client.get, "/llm/models"), clock)
+        actions = Actions(client, tasks, rules(settings), store_clock, metrics, models)
         watch = StoreWatch(connection, service.readiness, store_clock)
         await watch.look()
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))

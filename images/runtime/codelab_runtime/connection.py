@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
@@ -18,6 +18,8 @@ from codelab_core.errors import CodelabError
 CONNECT_TIMEOUT_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 2.0
 TRIES: Final = 3
+MAX_SOCKETS: Final = 12
+"""Of one client; commits of all sessions share one."""
 _FULL: Final = ("OOM", "MISCONF")
 _WITH_PRELUDE: Final = frozenset({"ingest", "claim", "renew", "release", "due", "purge"})
 
@@ -53,10 +55,14 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: 
     """A client for `redis://`, `rediss://` or `unix://`; it never repeats a command by itself.
 
     `options` say who we are to the server: see `store_login`.
+    With all of its sockets in use a command waits for one, at most 2 s: the library's own pool
+    would refuse it, and a burst of new sessions with it.
     """
     over_network = {} if url.startswith("unix://") else {"socket_keepalive": True}
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_SOCKETS,
+        timeout=COMMAND_TIMEOUT_S,
         protocol=3,
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -64,6 +70,7 @@ def client(url: str, *, timeout_s: float | None = COMMAND_TIMEOUT_S, **options: 
         **over_network,
         **options,
     )
+    return Redis.from_pool(pool)
 
 
 class Connection:

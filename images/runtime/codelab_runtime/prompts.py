@@ -1,22 +1,29 @@
-"""What the model is told: system prompt per model family, tools, the history as messages. Pure."""
+"""What the model is told beside the history: system prompt per model family, and tools. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-import orjson
-
 from codelab_runtime.offered import Offered
-from codelab_runtime.turn.state import Message, SessionState
 
-SYSTEM: Final = (
+ROLE: Final = (
     "You are a coding agent. You work in the person's own workspace, only through the tools you are"
-    " given; the person sees every change before it is made.\n\n"
-    "Read a file before you change it. Change existing files by apply_patch_review, so that the"
-    " person can pick hunks, then call apply_patch with the filtered_diff that it returns; create"
-    " new files by write_file. Give each hunk enough unchanged lines around it that it fits in"
-    " exactly one place. When a tool reports an error, read its message: it says what to do"
-    " differently. A refusal by the person stands. When the work is done, say briefly what was"
-    " changed."
+    " given; the person sees every change before it is made."
+)
+READING: Final = "Read a file before you change it."
+REVIEWED: Final = (
+    " Change existing files by apply_patch_review, so that the person can pick hunks, then call"
+    " apply_patch with the filtered_diff that it returns"
+)
+PATCHED: Final = " Change existing files by apply_patch"
+CREATED: Final = "; create new files by write_file"
+PLACED: Final = (
+    " Give each hunk enough unchanged lines around it that it fits in exactly one place."
+)
+WRITTEN: Final = " Write whole files by write_file."
+MANNERS: Final = (
+    " When a tool reports an error, read its message: it says what to do differently. A refusal by"
+    " the person stands. Where a text says [… shortened: …], ask for the part that you need. When"
+    " the work is done, say briefly what was changed."
 )
 
 FAMILY_HINTS: Final[Mapping[str, str]] = {
@@ -26,19 +33,32 @@ FAMILY_HINTS: Final[Mapping[str, str]] = {
 }
 
 
-def system_prompt(family: str) -> str:
-    """The system prompt for one model family; an unknown family gets the common part."""
-    hint = FAMILY_HINTS.get(family)
-    return f"{SYSTEM}\n\n{hint}" if hint else SYSTEM
+def system_prompt(family: str, tools: Collection[str]) -> str:
+    """The system prompt for one model family and the tools at hand.
 
-
-def request_messages(state: SessionState, family: str, limit: int) -> list[dict[str, Any]]:
-    """The neutral messages of the next inference: system prompt, then the history.
-
-    Tool results longer than `limit` bytes keep their head and tail.
+    An unknown family gets the common part.
     """
-    system = {"role": "system", "content": system_prompt(family)}
-    return [system, *(_as_request(message, limit) for message in state.history)]
+    text = f"{ROLE}\n\n{READING}{_editing(tools)}{MANNERS}"
+    hint = FAMILY_HINTS.get(family)
+    return f"{text}\n\n{hint}" if hint else text
+
+
+def _editing(tools: Collection[str]) -> str:
+    """How files are changed with these tools."""
+    if "apply_patch" not in tools:
+        return WRITTEN if "write_file" in tools else ""
+    how = REVIEWED if "apply_patch_review" in tools else PATCHED
+    return f"{how}{CREATED if 'write_file' in tools else ''}.{PLACED}"
+
+
+def left_out(count: int) -> str:
+    """What the system prompt adds where older messages are not sent."""
+    if not count:
+        return ""
+    return (
+        f"\n\nThe {count} oldest messages of this conversation are not shown, for want of room;"
+        " read again what you need from them."
+    )
 
 
 def request_tools(offered: Mapping[str, Offered]) -> list[dict[str, Any]]:
@@ -47,55 +67,3 @@ def request_tools(offered: Mapping[str, Offered]) -> list[dict[str, Any]]:
         {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
         for tool in offered.values()
     ]
-
-
-def _as_request(message: Message, limit: int) -> dict[str, Any]:
-    """One message of the history as the LLM proxy takes it."""
-    match message.role:
-        case "assistant":
-            return _assistant(message)
-        case "tool":
-            text = shortened(_text(message.body), limit)
-            return {"role": "tool", "call_id": message.call_id, "content": text}
-        case "note":
-            text = shortened(_text(message.body), limit)
-            told = f"[The result of {message.call_id} came after its time was over: {text}]"
-            return {"role": "user", "content": told}
-    return {"role": "user", "content": message.content}
-
-
-def _assistant(message: Message) -> dict[str, Any]:
-    """An answer of the model, with its calls."""
-    told: dict[str, Any] = {"role": "assistant", "content": message.content}
-    if message.calls:
-        told["tool_calls"] = [
-            {"call_id": call.call_id, "name": call.tool, "arguments": call.arguments}
-            for call in message.calls
-        ]
-    if message.provider_state:
-        told["provider_state"] = message.provider_state
-    return told
-
-
-def _text(body: Mapping[str, Any] | None) -> str:
-    """A tool's outcome as JSON text."""
-    return orjson.dumps(body or {}).decode("utf-8", "replace")
-
-
-def shortened(text: str, limit: int) -> str:
-    """Text of at most about `limit` bytes: head and tail at line borders, a marker between.
-
-    JSON text has its line breaks escaped, so borders are looked for in both forms.
-    """
-    encoded = text.encode()
-    if len(encoded) <= limit:
-        return text
-    half = limit // 2
-    head = encoded[:half].decode("utf-8", "ignore")
-    tail = encoded[-half:].decode("utf-8", "ignore")
-    for mark in ("\n", "\\n"):
-        if mark in head[half // 2 :] and mark in tail[: half // 2]:
-            head = head[: head.rindex(mark) + len(mark)]
-            tail = tail[tail.index(mark) :]
-            break
-    return f"{head}[… shortened: {len(encoded)} bytes in all …]{tail}"

@@ -4,6 +4,7 @@ A tree names the fields of an object that a manager set: `{"f:spec": {"f:replica
 of an associative list is `k:{"name":"x"}`. Source: Kubernetes, "Server-Side Apply"; FieldsV1.
 """
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -99,7 +100,7 @@ def _merged_items(live: list[Json], intent: list[Json], keys: tuple[str, ...]) -
 
 def leaves(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The paths of all leaves."""
-    if not tree:
+    if path and not tree:
         yield path
     for key, below in tree.items():
         yield from leaves(below, (*path, key))
@@ -142,6 +143,16 @@ def without(tree: Tree, path: tuple[str, ...]) -> Tree:
     below = without(tree[key], tuple(rest)) if rest else {}
     kept = {k: v for k, v in tree.items() if k != key}
     return kept | {key: below} if set(below) - {"."} else kept
+
+
+def with_paths(tree: Tree, paths: list[tuple[str, ...]]) -> Tree:
+    """A tree with more leaves."""
+    tree = copy.deepcopy(tree)
+    for path in paths:
+        below = tree
+        for key in path:
+            below = below.setdefault(key, {})
+    return tree
 
 
 def removed(value: Json, path: tuple[str, ...]) -> None:

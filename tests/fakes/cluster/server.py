@@ -24,6 +24,7 @@ from fakes.cluster.watching import Disturbance
 
 Json = Any
 JSON: Final = "application/json"
+LAST_CLOSE_S: Final = 0.05
 HOW: Final = {
     "apply": writes.apply,
     "create": writes.create,
@@ -218,9 +219,9 @@ async def fake_cluster(
 ) -> AsyncIterator[FakeCluster]:
     """A running server; `url` says where."""
     cluster = FakeCluster(optional=optional)
-    runner = web.ServerRunner(web.Server(cluster.answer, access_log=None))
+    runner = web.ServerRunner(web.Server(cluster.answer, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     cluster.url = site.name if port else f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
@@ -231,3 +232,4 @@ async def fake_cluster(
         for collection in cluster.store.collections.values():
             collection.changed.set()
         await runner.cleanup()
+        await asyncio.sleep(LAST_CLOSE_S)  # the sockets of clients that were killed

@@ -141,7 +141,7 @@ def edit(store: Store, collection: Collection, write: Write, manifest: Json) -> 
     owners = dict(live.owners)
     for other, tree in live.owners.items():
         owners[other] = reduce(fields.without, changed, tree)
-    owners[owner] = _with_paths(owners.get(owner, {}), changed)
+    owners[owner] = fields.with_paths(owners.get(owner, {}), changed)
     owners = {o: t for o, t in owners.items() if t}
     return _update(store, collection, write, live, Stored(manifest, owners))
 
@@ -200,8 +200,8 @@ def _born(collection: Collection, write: Write, body: Json) -> Json:
         metadata["namespace"] = write.namespace
     if resource.has_generation:
         metadata["generation"] = 1
-    kind = {"apiVersion": resource.group_version, "kind": resource.kind}
-    return with_defaults(_part(collection, body, "") | kind | {"metadata": metadata})
+    whole = {"apiVersion": resource.group_version, "kind": resource.kind, "metadata": metadata}
+    return with_defaults(_part(collection, body, "") | whole)
 
 
 def _update(
@@ -241,13 +241,3 @@ def _merge_patched(live: Json, change: Json) -> Json:
         else:
             base[key] = _merge_patched(base.get(key), value)
     return base
-
-
-def _with_paths(tree: fields.Tree, paths: list[tuple[str, ...]]) -> fields.Tree:
-    """A tree with more leaves."""
-    tree = orjson.loads(orjson.dumps(tree))
-    for path in paths:
-        below = tree
-        for key in path:
-            below = below.setdefault(key, {})
-    return tree

@@ -1,5 +1,6 @@
 """Scripts reach the server whatever it forgot; what it cannot do is an error that says so."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -70,4 +71,17 @@ async def test_an_absent_server_is_unavailable() -> None:
         await connection.run(Call(Script.load("due"), [], []))
 
     assert (caught.value.code, caught.value.reason) == (Code.UNAVAILABLE, "store_unavailable")
+    await connection.close()
+
+
+async def test_a_burst_waits_for_a_socket_and_is_not_refused(store_server: str) -> None:
+    """O-08: with the library's own pool more than 100 calls at once are errors."""
+    redis = client(store_server)
+    connection = Connection(redis)
+
+    async with asyncio.TaskGroup() as tasks:
+        pings = [tasks.create_task(connection.ping()) for _ in range(300)]
+
+    assert all(ping.done() for ping in pings)
+    assert len(await redis.client_list()) < 100
     await connection.close()

@@ -207,3 +207,22 @@ async def test_a_frame_before_the_runtime_has_answered_is_not_lost(
             (asked,) = await runtime.until("/message")
 
     assert orjson.loads(orjson.dumps(asked.body["message"]))["content"] == "hi"
+
+
+async def test_a_hello_while_the_plain_attach_is_under_way_leaves_no_ghost(
+    runtime: FakeRuntime, gateway: Front
+) -> None:
+    """The plain party is detached after it was attached: the client is the driver."""
+    hold = runtime.hold("/attach")
+    async with opened(f"{gateway.socket_url}/ws/s") as socket:
+        await runtime.until("/attach")
+        await socket.send({"type": "hello", "version": 1, "client": {"id": "a"}})
+        await runtime.until("/attach", 2)
+        early = runtime.of("/detach")
+        hold.set()
+        welcome = await socket.until("welcome")
+        (detached,) = await runtime.until("/detach")
+
+    plain, v1 = (asked.body["connection_id"] for asked in runtime.of("/attach"))
+    assert early == []
+    assert (detached.body["connection_id"], welcome["connection_id"]) == (plain, v1)

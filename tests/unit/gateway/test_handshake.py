@@ -9,10 +9,12 @@ from codelab_core.clock import jitter_source
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.frames import Hello
+from codelab_core.server import cancelled_at_end
 from codelab_core.settings import GatewaySettings
 from codelab_gateway import handshake as module
 from codelab_gateway.endpoints import Endpoints
 from codelab_gateway.handshake import Beginning, Party, attach, beginning, snapshot, welcome
+from codelab_gateway.membership import Membership
 from codelab_gateway.metrics import Metrics
 from codelab_gateway.runtime_client import RuntimeClient, Timeouts
 from fakes.clock import HandClock
@@ -33,6 +35,17 @@ async def client(
         yield opened
 
 
+@pytest.fixture
+async def membership(client: RuntimeClient) -> AsyncIterator[Membership]:
+    async with cancelled_at_end() as tasks:
+        yield Membership(client, tasks)
+
+
+@pytest.fixture
+def ways(client: RuntimeClient, membership: Membership) -> tuple[RuntimeClient, Membership]:
+    return client, membership
+
+
 def hello(epoch: str | None = None, seq: int = 0) -> Hello:
     fields: dict[str, Any] = {"type": "hello", "version": 1, "client": {"id": "a1b2"}}
     if epoch:
@@ -46,10 +59,10 @@ def log_ends_at(runtime: FakeRuntime, head: int) -> None:
     runtime.replies["/snapshot"] = [Reply(200, body)]
 
 
-async def test_attaching_names_the_party(runtime: FakeRuntime, client: RuntimeClient) -> None:
+async def test_attaching_names_the_party(runtime: FakeRuntime, membership: Membership) -> None:
     party = Party("s", "alice", "x_1", "a1b2", "observer", "v1", ["read_file"], create=False)
 
-    answer = await attach(client, party)
+    answer = await attach(membership, party)
 
     assert answer["epoch"] == EPOCH
     assert runtime.asked[0].body == {
@@ -64,21 +77,21 @@ async def test_attaching_names_the_party(runtime: FakeRuntime, client: RuntimeCl
     assert "tools" not in PARTY.body()
 
 
-async def test_attaching_waits_for_a_runtime(runtime: FakeRuntime, client: RuntimeClient) -> None:
+async def test_attaching_waits_for_a_runtime(runtime: FakeRuntime, membership: Membership) -> None:
     away = Reply.refusal(503, "UNAVAILABLE", "draining")
     runtime.replies["/attach"] = [away, away, away, Reply(200, {"epoch": EPOCH, "head": 3})]
 
     with anyio.fail_after(5):
-        answer = await attach(client, PARTY)
+        answer = await attach(membership, PARTY)
 
     assert answer == {"epoch": EPOCH, "head": 3}
 
 
-async def test_a_refusal_ends_the_attempt(runtime: FakeRuntime, client: RuntimeClient) -> None:
+async def test_a_refusal_ends_the_attempt(runtime: FakeRuntime, membership: Membership) -> None:
     runtime.replies["/attach"] = [Reply.refusal(410, "SESSION_EXPIRED")]
 
     with pytest.raises(CodelabError) as refused:
-        await attach(client, PARTY)
+        await attach(membership, PARTY)
 
     assert refused.value.code is Code.SESSION_EXPIRED
 
@@ -115,14 +128,14 @@ async def test_a_refusal_ends_the_attempt(runtime: FakeRuntime, client: RuntimeC
 )
 async def test_a_client_starts_where_it_was_or_from_a_snapshot(
     runtime: FakeRuntime,
-    client: RuntimeClient,
+    ways: tuple[RuntimeClient, Membership],
     head: int,
     greeting: Hello | None,
     expected: Beginning,
 ) -> None:
     log_ends_at(runtime, head)
 
-    assert await beginning(client, PARTY, greeting) == expected
+    assert await beginning(*ways, PARTY, greeting) == expected
 
 
 async def test_a_snapshot_is_waited_for(runtime: FakeRuntime, client: RuntimeClient) -> None:

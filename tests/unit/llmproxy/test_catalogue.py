@@ -44,7 +44,7 @@ def test_aliases_are_listed_with_what_stands_behind_them() -> None:
 
     assert [model.id for model in models] == [
         *("default", "auto", "gpt-4", "gpt-4o", "claude-3", "local-llama2"),
-        *("scripted/agent", "scripted/ok", "echo", "scripted/tokens-100@50"),
+        *("scripted/agent", "scripted/agent-4k", "scripted/ok", "echo", "scripted/tokens-100@50"),
     ]
     assert models[2].encode() == (
         b'{"id":"gpt-4","name":"gpt-4","provider":"scripted","family":"scripted",'

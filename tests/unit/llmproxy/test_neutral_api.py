@@ -41,7 +41,7 @@ async def test_providers_are_listed_without_secrets() -> None:
     async with client() as http:
         providers = (await http.get("/llm/providers")).json()
 
-    assert providers == [{"name": "scripted", "kind": "scripted", "models": 4}]
+    assert providers == [{"name": "scripted", "kind": "scripted", "models": 5}]
 
 
 async def test_an_inference_can_be_looked_at_and_let_go() -> None:

@@ -1,32 +1,34 @@
-"""Tests of what identifies a child."""
-
-from codelab_operator.api_group import HASH_ANNOTATION
-from codelab_operator.api_spec import Spec
-from codelab_operator.children import Agent, Child, ObjectKey, key_of
+from codelab_operator.children import Child, ObjectKey, Offering, key_of
+from fakes.children import agent
 
 MANIFEST = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
+    "apiVersion": "v1",
+    "kind": "Service",
     "metadata": {
-        "namespace": "team",
         "name": "demo-gateway",
-        "annotations": {HASH_ANNOTATION: "0123456789abcdef"},
+        "namespace": "team",
+        "annotations": {"codelab.dev/hash": "0123456789abcdef"},
     },
 }
 
 
-def test_an_object_is_known_by_version_kind_namespace_and_name() -> None:
-    key = ObjectKey("apps/v1", "Deployment", "team", "demo-gateway")
-
-    assert key_of(MANIFEST) == key
-    assert Child(MANIFEST, "gateway").key == key
+def test_an_object_is_known_by_group_kind_namespace_and_name() -> None:
+    assert key_of(MANIFEST) == ObjectKey("v1", "Service", "team", "demo-gateway")
 
 
-def test_a_child_knows_the_hash_of_its_intent() -> None:
-    assert Child(MANIFEST, "gateway").hash == "0123456789abcdef"
+def test_a_child_tells_its_key_and_its_hash() -> None:
+    child = Child(MANIFEST, "gateway")
+
+    assert (child.key, child.hash) == (key_of(MANIFEST), "0123456789abcdef")
+    assert (child.write, child.secret) == ("apply", "")
 
 
 def test_children_are_named_after_their_agent() -> None:
-    agent = Agent("team", "demo", "uid", 1, Spec())
+    assert agent().child_name("gateway") == "demo-gateway"
+    assert agent().child_name() == "demo"
 
-    assert (agent.child_name(), agent.child_name("redis")) == ("demo", "demo-redis")
+
+def test_a_cluster_offers_nothing_optional_until_it_is_asked() -> None:
+    assert Offering() == Offering(
+        service_monitors=False, http_routes=False, operator_namespace="", is_development=False
+    )

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from codelab_operator.api_spec import Spec
 from codelab_operator.children import Agent, Child, Offering
+from codelab_operator.llm_file import problems
 from codelab_operator.manifests import desired
+from codelab_operator.parsing import parse
 from fakes.agent_specs import (
     EVERYTHING,
     SCHEMA,
@@ -79,6 +81,16 @@ def test_a_sample_is_rendered_as_it_was_by_the_operator_of_its_release(
     made = [child.manifest for child in desired(sample(file, release), EVERYTHING)]
 
     assert json.loads(json.dumps(made)) == golden
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+def test_a_sample_holds_to_every_rule(file: Path) -> None:
+    for resource in yaml.safe_load_all(file.read_text()):
+        if resource["kind"] == "CodelabAgent":
+            own = {"namespace": "default", "uid": "uid-1", "generation": 1}
+            agent = parse({**resource, "metadata": {**own, **resource["metadata"]}})
+
+            assert problems(agent.spec.llmproxy) == ()
 
 
 def test_there_is_a_golden_for_each_sample() -> None:

@@ -15,7 +15,10 @@ from codelab_llmproxy.scripted.scenario import Scenario
 AGENT: Final = "scripted/agent"
 OK: Final = "scripted/ok"
 ECHO: Final = "echo"
+SMALL: Final = "scripted/agent-4k"
+"""The agent with a window that a short session fills."""
 CONTEXT_TOKENS: Final = 1_000_000
+SMALL_CONTEXT_TOKENS: Final = 4_096
 _TOKENS: Final = re.compile(r"scripted/tokens-(\d{1,6})(?:@(\d{1,6}(?:\.\d{1,3})?))?")
 _SCENARIO: Final = "scripted/scenario-"
 
@@ -28,7 +31,7 @@ class ScriptedModels:
 
     def ids(self) -> tuple[str, ...]:
         """The models to list; of the endless family one example."""
-        return (AGENT, OK, ECHO, "scripted/tokens-100@50", *self._scenarios)
+        return (AGENT, SMALL, OK, ECHO, "scripted/tokens-100@50", *self._scenarios)
 
     def knows(self, model: str) -> bool:
         """Whether there is such a model."""
@@ -44,7 +47,7 @@ class ScriptedModels:
     def _answer(self, conversation: Conversation) -> Answer:
         """The answer without a limit."""
         model = conversation.model
-        if model == AGENT:
+        if model in {AGENT, SMALL}:
             return agent(conversation)
         if model in self._scenarios:
             return self._scenarios[model].answer(conversation)
@@ -54,3 +57,8 @@ class ScriptedModels:
         if model not in {OK, ECHO}:
             raise CodelabError(Code.NOT_FOUND, "unknown_model", model=model)
         return next(talk_plans.ok() if model == OK else talk_plans.echo(conversation.text))
+
+
+def context_tokens(model: str) -> int:
+    """How much a model can read."""
+    return SMALL_CONTEXT_TOKENS if model == SMALL else CONTEXT_TOKENS

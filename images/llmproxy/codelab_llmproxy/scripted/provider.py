@@ -16,7 +16,7 @@ from codelab_llmproxy.openai_dialect import OPENAI
 from codelab_llmproxy.providers import Sending
 from codelab_llmproxy.scripted.answer import Answer
 from codelab_llmproxy.scripted.conversation import Conversation
-from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels
+from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels, context_tokens
 from codelab_llmproxy.scripted.scenario import Scenario, ScenarioError
 from codelab_llmproxy.scripted.talk_plans import MAX_TOKENS
 from codelab_llmproxy.scripted.wire import AnswerWriter
@@ -64,10 +64,9 @@ class ScriptedProvider:
     async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """The answer to a request of the OpenAI dialect, one event at a time.
 
-        Raises `CONTEXT_TOO_LONG` above 1,000,000 tokens, and what the model raises.
+        Raises `CONTEXT_TOO_LONG` above the window of the model, and what the model raises.
         """
-        if len(body) > 4 * CONTEXT_TOKENS:
-            raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=CONTEXT_TOKENS)
+        _check_length(body, CONTEXT_TOKENS)
         if len(body) > BIG_BODY_BYTES:
             answer, writer = await asyncio.to_thread(self._think, body, sending.attempt)
         else:
@@ -90,6 +89,7 @@ class ScriptedProvider:
     def _think(self, body: bytes, attempt: int) -> tuple[Answer, AnswerWriter]:
         """What to say, and what writes it."""
         conversation = Conversation(orjson.loads(body))
+        _check_length(body, context_tokens(conversation.model))
         return self._models.answer(conversation), AnswerWriter(conversation.model, body, attempt)
 
     def _pacer(self, answer: Answer) -> "Pacer":
@@ -98,13 +98,19 @@ class ScriptedProvider:
         return Pacer(self._clock, self._sleep, interval)
 
 
+def _check_length(body: bytes, tokens: int) -> None:
+    """Raise for a request that is longer than so many tokens of four bytes."""
+    if len(body) > 4 * tokens:
+        raise CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=tokens)
+
+
 def _facts(model: str, label: str) -> ModelFacts:
     """What there is to know of a scripted model."""
     return ModelFacts(
         id=model,
         label=label,
         family=SCRIPTED,
-        context_window=CONTEXT_TOKENS,
+        context_window=context_tokens(model),
         max_output=MAX_TOKENS,
     )
 

@@ -24,10 +24,12 @@ from codelab_runtime.turn.state import Turn, joined, with_turn
 
 MAX_GENERATIONS: Final = 3
 """How often one step is sampled: the first time, and after lost records."""
+MAX_SQUEEZES: Final = 2
+"""How often a turn halves its requests before it gives up."""
 
 
-def ask(draft: Draft, turn: Turn, *, again: bool = False) -> None:
-    """Ask the model for the next step, or `again` for the same one."""
+def ask(draft: Draft, turn: Turn, *, again: bool = False, squeezes: int | None = None) -> None:
+    """Ask the model for the next step, or `again` for the same one; `squeezes`: with less text."""
     step, gen = (turn.step, turn.gen + 1) if again else (turn.step + 1, 0)
     if step > draft.rules.max_steps:
         limit = CodelabError(Code.TURN_LIMIT, "steps", limit=draft.rules.max_steps)
@@ -39,6 +41,7 @@ def ask(draft: Draft, turn: Turn, *, again: bool = False) -> None:
             step=step,
             gen=gen,
             retracted=turn.retracted if again else 0,
+            squeezes=turn.squeezes if squeezes is None else squeezes,
             inference_id=wanted,
             seq=draft.state.head,
             at_ms=draft.now_ms,
@@ -106,9 +109,18 @@ def inference_ended(draft: Draft, turn: Turn, fact: InferenceEnded) -> None:
     )
 
 
-def inference_failed(draft: Draft, _turn: Turn, fact: InferenceFailed) -> None:
-    """The proxy has tried what it could: the turn fails with its error."""
-    finish(draft, "failed", fact.error)
+def inference_failed(draft: Draft, turn: Turn, fact: InferenceFailed) -> None:
+    """The proxy has tried what it could: the turn fails with its error.
+
+    A request that the provider found too long is made again, with half of the text: our estimate
+    was wrong. One that we found too long ourselves says what it needs, and stays too long.
+    """
+    is_too_long = fact.error["code"] == Code.CONTEXT_TOO_LONG
+    is_ours = "needed" in (fact.error.get("details") or {})
+    if is_too_long and not is_ours and turn.shown is None and turn.squeezes < MAX_SQUEEZES:
+        ask(draft, turn, again=True, squeezes=turn.squeezes + 1)
+    else:
+        finish(draft, "failed", fact.error)
 
 
 def inference_lost(draft: Draft, turn: Turn, _fact: InferenceLost) -> None:

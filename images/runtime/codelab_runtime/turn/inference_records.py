@@ -20,6 +20,7 @@ def requested(record: rec.LlmRequested, state: SessionState) -> SessionState:
         step=record.step,
         gen=record.gen,
         retracted=record.retracted,
+        squeezes=record.squeezes,
         inference_id=record.inference_id,
         request_seq=record.seq,
         asking=True,

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from codelab_core.patch.apply import applied_hunks, apply_canonical
+from codelab_core.patch.canonical import patch_key
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_runtime.files import learn_read, learn_write, mark_stale
-from codelab_runtime.preparing import normal_form
+from codelab_runtime.files import Files, learn_read, learn_write, mark_stale
+from codelab_runtime.preparing import GuardedFiles
 from codelab_runtime.turn.records import ToolReleased, ToolSettled
 from codelab_runtime.turn.state import Call, SessionState, with_turn
 
 MAX_KNOWN_DIFFS: Final = 100
-_NONE: Final[Mapping[str, Any]] = {"files": ()}
 
 
 def after_release(state: SessionState, record: ToolReleased) -> SessionState:
@@ -20,30 +20,29 @@ def after_release(state: SessionState, record: ToolReleased) -> SessionState:
     diff = record.arguments.get("diff")
     if not isinstance(diff, str) or record.guard is None:
         return state
-    state = _with_diff(state, diff, record.guard)
+    state = _with_diff(state, diff, record.guard["files"])
     if state.turn is None or record.tool != "apply_patch":
         return state
     unused = {call_id: good for call_id, good in state.turn.reviews.items() if good != diff}
     return with_turn(state, reviews=unused)
 
 
-def _with_diff(state: SessionState, diff: str, guard: Mapping[str, Any]) -> SessionState:
-    """Remember a canonical diff with the hashes of the files that it is for."""
-    made_for = {file.get("old_path", file["path"]): file["pre_sha"] for file in guard["files"]}
+def _with_diff(state: SessionState, diff: str, made_for: GuardedFiles) -> SessionState:
+    """Remember a canonical diff with the guard of the files that it is for."""
     kept = list(state.known_diffs.items())[1 - MAX_KNOWN_DIFFS :]
-    return replace(state, known_diffs={**dict(kept), normal_form(diff): made_for})
+    return replace(state, known_diffs={**dict(kept), patch_key(diff): made_for})
 
 
 def after_call(state: SessionState, call: Call, record: ToolSettled) -> SessionState:
     """The state with what this outcome teaches."""
     if record.reviewed is not None and state.turn:
         reviews = {**state.turn.reviews, call.call_id: record.reviewed}
-        state = _with_diff(with_turn(state, reviews=reviews), record.reviewed, call.guard or _NONE)
+        state = _with_diff(with_turn(state, reviews=reviews), record.reviewed, _picked_from(call))
     if record.outcome != "completed":
         return _after_failure(state, call, record)
     match call.tool:
         case "read_file":
-            state = _after_read(state, str(call.arguments.get("path")), record.body)
+            state = _after_read(state, call, record.body)
         case "write_file":
             content = str(call.arguments.get("content", "")).encode("utf-8", "surrogatepass")
             path = str(call.arguments.get("path"))
@@ -53,20 +52,28 @@ def after_call(state: SessionState, call: Call, record: ToolSettled) -> SessionS
     return state
 
 
-def _after_read(state: SessionState, path: str, body: Mapping[str, Any]) -> SessionState:
-    """A file was read: its content is known, its failed patches are forgiven."""
-    failures = state.turn.patch_failures if state.turn else {}
-    state = with_turn(state, patch_failures={p: n for p, n in failures.items() if p != path})
+def _picked_from(call: Call) -> GuardedFiles:
+    """The files of a reviewed patch as they are; what becomes of them was for the whole patch."""
+    files = call.guard["files"] if call.guard else ()
+    return [{name: file[name] for name in file if name != "post_sha"} for file in files]
+
+
+def _after_read(state: SessionState, call: Call, body: Mapping[str, Any]) -> SessionState:
+    """A file was read: its content is known; if the model read it, failed patches are forgiven."""
+    path = str(call.arguments.get("path"))
+    if state.turn and path in state.turn.patch_failures and call.origin == "model":
+        forgiven = {**state.turn.forgiven, path: state.turn.patch_failures[path]}
+        state = with_turn(state, forgiven=forgiven)
     return replace(state, files=learn_read(state.files, path, body))
 
 
 def _after_patch(state: SessionState, call: Call) -> SessionState:
     """A patch was applied: its files have exactly the bytes that were computed for it."""
     diff = str(call.arguments.get("diff", ""))
-    paths = [file["path"] for file in (call.guard or {}).get("files", ())]
-    paths += [
-        file["old_path"] for file in (call.guard or {}).get("files", ()) if "old_path" in file
-    ]
+    guarded: GuardedFiles = call.guard["files"] if call.guard else ()
+    if guarded and all(_is_at(state.files, file["path"], file["post_sha"]) for file in guarded):
+        return state  # the same patch once more
+    paths = [file[name] for file in guarded for name in ("path", "old_path") if name in file]
     before = {path: state.files[path].content for path in paths if path in state.files}
     try:
         after = apply_canonical(diff, before)
@@ -76,6 +83,11 @@ def _after_patch(state: SessionState, call: Call) -> SessionState:
     for path, content in after.items():
         files = learn_write(files, path, content)
     return replace(state, files=files, applied=(*state.applied, *applied_hunks(diff, call.call_id)))
+
+
+def _is_at(files: Files, path: str, sha: str) -> bool:
+    """Whether a file is known to have this content."""
+    return path in files and files[path].sha == sha
 
 
 def _after_failure(state: SessionState, call: Call, record: ToolSettled) -> SessionState:

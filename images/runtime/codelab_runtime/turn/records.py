@@ -88,6 +88,7 @@ class LlmRequested(Outgoing):
     step: int
     gen: int
     retracted: int = 0
+    squeezes: int = 0
     inference_id: str
     seq: int
     at_ms: int
@@ -184,10 +185,7 @@ class Decided(Outgoing):
 
 
 class ToolSettled(Outgoing):
-    """The one outcome of a call. `body` is what the model is told, without shortening.
-
-    `reviewed` is the canonical diff that a review selected.
-    """
+    """The one outcome of a call, body in full; `reviewed` is the diff that a review picked."""
 
     rec: Literal["tool_result"] = "tool_result"
     call_id: str

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from codelab_core.patch.model import AppliedHunk
 from codelab_core.protocol.frames import Delivery, Mode, Role
 from codelab_runtime.files import KnownFile
-from codelab_runtime.preparing import Prepared
+from codelab_runtime.preparing import GuardedFiles, Prepared
 from codelab_runtime.turn.records import AskedTool, Outcome
 
 Tools = tuple[str | Mapping[str, Any], ...]
@@ -116,7 +116,9 @@ class Turn:
     `calls` are those of the current step; `reviews` are the diffs that a person picked, by the call
     that asked, each good for one `apply_patch` without further question. `asked_tools` are those
     that the driver had when the model was asked: a successor makes the same request from them, and
-    the calls of the answer are judged by them. `None`: there was no driver.
+    the calls of the answer are judged by them. `None`: there was no driver. Each of the `squeezes`
+    halves what a request may take, after a provider called one too long. `patch_failures` counts
+    misplaced patches by path, `forgiven` those of them before the file was last read.
     """
 
     number: int
@@ -139,7 +141,9 @@ class Turn:
     provider: str = ""
     digests: tuple[tuple[str, int, str], ...] = ()
     patch_failures: Mapping[str, int] = field(default_factory=dict)
+    forgiven: Mapping[str, int] = field(default_factory=dict)
     bad_arguments: int = 0
+    squeezes: int = 0
     reviews: Mapping[str, str] = field(default_factory=dict)
     shown: Rope = None  # volatile
     shown_chunks: int = 0  # volatile: chunks of the inference that are shown
@@ -190,7 +194,7 @@ class SessionState:
     turn: Turn | None = None
     files: Mapping[str, KnownFile] = field(default_factory=dict)
     applied: tuple[AppliedHunk, ...] = ()
-    known_diffs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    known_diffs: Mapping[str, GuardedFiles] = field(default_factory=dict)
     closed: bool = False
     title: str = ""
     description: str = ""

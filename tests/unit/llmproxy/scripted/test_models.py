@@ -18,6 +18,7 @@ def asked(model: str, text: str = "a b", max_tokens: int | None = None) -> Answe
 def test_all_models_are_listed() -> None:
     assert ScriptedModels(SCENARIOS).ids() == (
         "scripted/agent",
+        "scripted/agent-4k",
         "scripted/ok",
         "echo",
         "scripted/tokens-100@50",
@@ -45,6 +46,7 @@ def test_models_are_known_by_name(model: str, known: bool) -> None:  # noqa: FBT
 def test_each_model_answers_in_its_way() -> None:
     assert asked("echo", "read x then y") == Answer(("Echo:", " read", " x", " then", " y"))
     assert asked("scripted/agent", "echo x") == Answer(("Echo:", " x"))
+    assert asked("scripted/agent-4k", "echo x") == Answer(("Echo:", " x"))
     assert len(asked("scripted/ok").pieces) == 60
     assert asked("scripted/tokens-2@7") == Answer(("t00001", " t00002"), pace=7)
     assert asked("scripted/tokens-1") == Answer(("t00001",), pace=50)

@@ -145,6 +145,8 @@ async def test_a_large_request_is_answered_too() -> None:
 async def test_a_request_beyond_the_window_is_refused() -> None:
     with pytest.raises(CodelabError, match="CONTEXT_TOO_LONG/context_length"):
         await events(body("x" * 4_000_001))
+    with pytest.raises(CodelabError, match="CONTEXT_TOO_LONG/context_length"):
+        await events(body("x" * 17_000, "scripted/agent-4k"))
 
 
 async def test_an_unknown_model_is_refused() -> None:
@@ -156,7 +158,7 @@ def test_models_are_described() -> None:
     scripted = provider(Watch())
 
     echo = ModelFacts("echo", "echo", "scripted", context_window=1_000_000, max_output=100_000)
-    assert (scripted.models()[2], scripted.find("echo")) == (echo, echo)
+    assert (scripted.models()[3], scripted.find("echo")) == (echo, echo)
     assert scripted.find("scripted/tokens-3@1") == replace(
         echo, id="scripted/tokens-3@1", label="scripted/tokens"
     )

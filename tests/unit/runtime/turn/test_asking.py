@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
 from codelab_runtime.turn import records as rec
-from codelab_runtime.turn.asking import MAX_GENERATIONS
+from codelab_runtime.turn.asking import MAX_GENERATIONS, MAX_SQUEEZES
 from codelab_runtime.turn.draft import MAX_DELTA_CHARS
 from codelab_runtime.turn.facts import (
     CallArrived,
@@ -20,7 +22,7 @@ from codelab_runtime.turn.facts import (
 )
 from codelab_runtime.turn.messages import inference_id
 from codelab_runtime.turn.state import Call, Message, joined
-from fakes.turns import DONE, SIX, START_MS, Session, bodies, kinds
+from fakes.turns import DONE, SIX, START_MS, Session, bare, bodies, kinds
 
 FAILURE: dict[str, Any] = {
     "code": "PROVIDER_TIMEOUT",
@@ -238,6 +240,62 @@ def test_a_step_is_sampled_three_times_at_most() -> None:
 
     assert kinds(events) == ["error", "assistant_message", "turn_completed"]
     assert (events[0]["code"], events[0]["class"]) == ("PROVIDER_ERROR", "cut")
+
+
+TOO_LONG = CodelabError(Code.CONTEXT_TOO_LONG, "context_length").to_wire()
+
+
+def test_a_request_that_a_provider_finds_too_long_is_made_again_with_half_of_the_text() -> None:
+    """E-19."""
+    session = running()
+
+    events = session.news(InferenceFailed(session.turn.inference_id, TOO_LONG))
+
+    again = inference_id("s1", 1, 1, 1)
+    assert events == []
+    assert session.effects == [Infer("open", again)]
+    assert (session.turn.squeezes, session.turn.answer_id) == (1, "m1-1-0")
+    assert bare(session.state) == bare(session.folded)
+
+
+def test_a_turn_once_squeezed_stays_so_for_its_next_steps() -> None:
+    session = running()
+    session.feed(InferenceFailed(session.turn.inference_id, TOO_LONG))
+
+    session.answer("", ("read_file", {"path": "a"}))
+    session.work_out("c1-1-0")
+    session.result("c1-1-0", result={"content": "x"})
+
+    assert (session.turn.step, session.turn.squeezes) == (2, 1)
+
+
+def test_a_turn_is_squeezed_twice_at_most() -> None:
+    session = running()
+
+    for _ in range(MAX_SQUEEZES):
+        session.feed(InferenceFailed(session.turn.inference_id, TOO_LONG))
+    events = session.news(InferenceFailed(session.turn.inference_id, TOO_LONG))
+
+    assert kinds(events) == ["error", "assistant_message", "turn_completed"]
+    assert (events[0]["code"], events[0]["class"]) == ("CONTEXT_TOO_LONG", "context_length")
+
+
+def test_a_request_that_we_know_not_to_fit_is_not_made_again() -> None:
+    session = running()
+    ours = CodelabError(Code.CONTEXT_TOO_LONG, "context_length", max=1, needed=2).to_wire()
+
+    events = session.news(InferenceFailed(session.turn.inference_id, ours))
+
+    assert kinds(events) == ["error", "assistant_message", "turn_completed"]
+
+
+def test_an_answer_that_was_shown_in_part_is_not_asked_for_again() -> None:
+    session = running()
+    session.stream("Well")
+
+    events = session.news(InferenceFailed(session.turn.inference_id, TOO_LONG))
+
+    assert kinds(events) == ["error", "assistant_message", "turn_completed"]
 
 
 def test_a_model_that_loops_for_ever_ends_at_the_step_limit() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from codelab_core.patch.apply import applied_hunks
 from codelab_core.patch.build import prepare
+from codelab_core.patch.canonical import patch_key
 from codelab_core.patch.dialects import parse_patch
 from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.patch.text import sha256_of
@@ -65,7 +66,7 @@ def test_a_read_teaches_the_content_and_forgives_failures() -> None:
     assert after == replace(
         STATE,
         files=learn_read(STATE.files, "a", body),
-        turn=replace(TURN, patch_failures={"b": 1}),
+        turn=replace(TURN, patch_failures={"a": 3, "b": 1}, forgiven={"a": 3}),
     )
 
 
@@ -130,6 +131,26 @@ def test_other_tools_teach_nothing(tool: str) -> None:
     assert after_call(STATE, call(tool, {"path": "a"}), settled()) == STATE
 
 
+def test_a_read_of_the_runtime_itself_forgives_nothing() -> None:
+    before = replace(STATE, turn=replace(TURN, patch_failures={"a": 3}))
+    body = {"success": True, "content": "new\n"}
+
+    after = after_call(
+        before, call("read_file", {"path": "a"}, origin="runtime"), settled(body=body)
+    )
+
+    assert after.turn == before.turn
+    assert after.files == learn_read(STATE.files, "a", body)
+
+
+def test_a_patch_that_was_made_already_teaches_nothing_new() -> None:
+    done = replace(STATE, files={"a": KnownFile(sha256_of(NEW), NEW)})
+
+    after = after_call(done, call("apply_patch", {"diff": patch().diff}, guard=guard()), settled())
+
+    assert after == done
+
+
 def test_a_review_is_good_for_one_patch_and_its_diff_is_known() -> None:
     made = call("apply_patch_review", {"diff": "asked"}, guard=guard())
 
@@ -138,14 +159,14 @@ def test_a_review_is_good_for_one_patch_and_its_diff_is_known() -> None:
     assert after == replace(
         STATE,
         turn=replace(TURN, reviews={"c1-1-0": "picked\n"}),
-        known_diffs={"picked": {"a": KNOWN.sha}},
+        known_diffs={patch_key("picked"): [{"path": "a", "op": "modify", "pre_sha": KNOWN.sha}]},
     )
 
 
 def test_a_review_without_guard_is_made_for_no_file() -> None:
     after = after_call(STATE, call("apply_patch_review", {}), settled(reviewed="picked"))
 
-    assert after.known_diffs == {"picked": {}}
+    assert after.known_diffs == {patch_key("picked"): []}
 
 
 def test_a_review_outside_a_turn_is_good_for_nothing() -> None:
@@ -206,7 +227,7 @@ def test_a_released_patch_uses_up_its_review() -> None:
     assert after == replace(
         STATE,
         turn=replace(TURN, reviews={"r2": "other"}),
-        known_diffs={"good": {"a": KNOWN.sha}},
+        known_diffs={patch_key("good"): guard()["files"]},
     )
 
 
@@ -233,7 +254,7 @@ def test_a_release_without_a_diff_of_ours_teaches_nothing(
 def test_other_releases_of_a_diff_make_it_known_only(state: SessionState, tool: str) -> None:
     after = after_release(state, released(tool, {"diff": "x\n\n"}, guard()))
 
-    assert after == replace(state, known_diffs={"x": {"a": KNOWN.sha}})
+    assert after == replace(state, known_diffs={patch_key("x"): guard()["files"]})
 
 
 def test_the_oldest_known_diffs_are_forgotten() -> None:
@@ -241,4 +262,4 @@ def test_the_oldest_known_diffs_are_forgotten() -> None:
     for number in range(MAX_KNOWN_DIFFS + 5):
         state = after_release(state, released("apply_patch", {"diff": f"d{number}"}, guard()))
 
-    assert list(state.known_diffs) == [f"d{number}" for number in range(5, MAX_KNOWN_DIFFS + 5)]
+    assert list(state.known_diffs) == [patch_key(f"d{n}") for n in range(5, MAX_KNOWN_DIFFS + 5)]

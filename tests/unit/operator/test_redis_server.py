@@ -1,0 +1,72 @@
+"""Tests of the managed store."""
+
+from typing import Any
+
+import pytest
+
+from codelab_operator.redis_server import access_list, max_memory
+from fakes.agents import agent_of, children_of, container_of
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"),
+    [({}, 201_326_592), ({"memory": "1Gi"}, 805_306_368), ({"memory": 1000}, 750)],
+    ids=["default", "text", "number"],
+)
+def test_three_quarters_of_the_memory_are_for_entries(limits: dict[str, Any], size: int) -> None:
+    managed = agent_of(redis={"managed": {"resources": {"limits": limits}}}).spec.redis.managed
+
+    assert managed is not None
+    assert max_memory(managed) == size
+
+
+def test_the_server_is_the_first_process_and_keeps_everything() -> None:
+    container = container_of("redis")
+
+    flags = " ".join(container["args"])
+
+    assert container["command"] == ["redis-server"]
+    for flag in (
+        "--appendonly yes",
+        "--appendfsync everysec",
+        "--maxmemory-policy noeviction",
+        "--client-output-buffer-limit pubsub 64mb 16mb 60",
+        "--aclfile /etc/codelab/redis/users.acl",
+    ):
+        assert flag in flags
+
+
+def test_a_volume_is_claimed_once_and_goes_with_the_agent() -> None:
+    managed = {"size": "2048Mi", "storageClassName": "fast", "whenDeleted": "Retain"}
+    spec = children_of("StatefulSet", redis={"managed": managed})["redis"]["spec"]
+
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "2Gi"}},
+        "storageClassName": "fast",
+    }
+    retention = spec["persistentVolumeClaimRetentionPolicy"]
+    assert retention == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+
+
+def test_the_default_user_is_off_and_nobody_has_more_than_a_list() -> None:
+    lines = access_list(agent_of()).splitlines()
+
+    assert lines[0] == "user default off"
+    assert all("-@all" in line for line in lines[1:])
+    assert not any("+@" in line or "~*" in line or "&*" in line for line in lines)
+
+
+def test_a_version_from_before_the_list_has_no_command() -> None:
+    users = [
+        line for line in access_list(agent_of(version="0.0.9")).splitlines() if "runtime" in line
+    ]
+
+    assert [line.rpartition(" ")[2] for line in users] == ["-@all"]
+
+
+def test_a_store_of_somebody_else_has_no_server_of_ours() -> None:
+    external = {"external": {"url": "redis://r"}}
+
+    assert children_of("StatefulSet", redis=external) == {}
