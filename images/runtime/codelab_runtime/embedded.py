@@ -44,7 +44,7 @@ async def embedded_server(state_dir: Path | None) -> AsyncIterator[str | None]:
     """Yield the `unix://` address of a running private server, `None` where there is none to run.
 
     With a `state_dir` the sessions survive; a server left over in it is used again. Raises
-    `TimeoutError` when the server does not start.
+    `TimeoutError` when the server does not start, `OSError` when it ends at once.
     """
     binary = server_binary()
     if binary is None:
@@ -101,8 +101,10 @@ async def _started(process: asyncio.subprocess.Process, socket: Path) -> None:
     """Wait until the server answers; it has no other way to say so."""
     tries = int(START_TIMEOUT_S / POLL_S)
     for _ in range(tries):
-        if process.returncode is not None or await _answers(socket):
+        if await _answers(socket):
             return
+        if process.returncode is not None:
+            raise OSError(f"the store ended with code {process.returncode} while it started")
         await asyncio.sleep(POLL_S)
     raise TimeoutError(f"the store did not start within {START_TIMEOUT_S} s")
 

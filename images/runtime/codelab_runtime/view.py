@@ -62,7 +62,7 @@ class View:
                 if waited is not None:
                     self._asked(message_id, waited, event["turn_id"])
                 self.turn = {"turn_id": event["turn_id"], "state": "active"}
-            case "turn_completed":
+            case _:
                 self.turn, self.calls = None, {}
 
     def _asked(self, message_id: str, content: str, turn_id: str) -> None:
