@@ -33,6 +33,8 @@ DEFAULTS: Final = Resources(
 )
 PROBE_USER: Final = "probe"
 DATA: Final = "/data"
+_DEFAULT: Final = "user default off resetpass ~* &* +@all"
+"""Nobody can be this user, but transactions are replayed from disk in its name, at start."""
 
 
 def redis(agent: Agent) -> tuple[Child, ...]:
@@ -49,7 +51,7 @@ def access_list(agent: Agent) -> str:
         for user, rights in _rights(agent.spec.version).items()
     ]
     probe = f"user {PROBE_USER} on nopass resetkeys resetchannels -@all +ping"
-    return "\n".join(["user default off", probe, *users, ""])
+    return "\n".join([_DEFAULT, probe, *users, ""])
 
 
 def _rights(version: str) -> dict[str, str]:

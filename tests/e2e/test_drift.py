@@ -81,9 +81,7 @@ def test_e4_an_edit_is_undone_at_once_and_moves_no_pod(
     with api.watched(kind, standing) as watch:
         api.edit(kind, standing, name, {pointer: value})
 
-        broken = watch.first(
-            lambda one: _is_at(one, name, pointer, value), "the edit is there"
-        )
+        broken = watch.first(lambda one: _is_at(one, name, pointer, value), "the edit is there")
         mended = watch.first(
             lambda one: _is_at(one, name, pointer, meant), "the edit is undone", broken.at_s
         )
@@ -112,9 +110,7 @@ def test_e4_a_scale_by_hand_stays_where_the_agent_says_nothing(
     cluster: Cluster, api: Api, standing: str
 ) -> None:
     cluster.kubectl("-n", standing, "scale", "deployment/one-gateway", "--replicas=2")
-    cluster.until(
-        lambda: _ready_pods(api, standing, "one-gateway") == 2, "two pods are ready", 60
-    )
+    cluster.until(lambda: _ready_pods(api, standing, "one-gateway") == 2, "two pods are ready", 60)
     cluster.ready("one", standing)
 
     gateway = api.get("deployments", standing, "one-gateway") or {}
@@ -131,4 +127,4 @@ def _is(seen: Seen, verb: str, name: str) -> bool:
 
 
 def _is_at(seen: Seen, name: str, pointer: str, value: Any) -> bool:
-    return seen.it["metadata"]["name"] == name and at(seen.it, pointer) == value
+    return bool(seen.it["metadata"]["name"] == name and at(seen.it, pointer) == value)

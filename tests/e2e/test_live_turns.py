@@ -64,7 +64,7 @@ async def test_e7_a_roll_of_all_three_under_streaming_sessions(
 
     def roll() -> None:
         env = [{"name": "ROLLED", "value": "yes"}]
-        services = dict.fromkeys(COMPONENTS[:3], {**LITTLE, "env": env})
+        services = {name: {**LITTLE, "env": env} for name in COMPONENTS[:3]}
         exposure = {"service": {"type": "NodePort", "nodePort": NODE_PORT}}
         cluster.apply(agent("live", exposure=exposure, **services), NAMESPACE)
         cluster.ready("live", NAMESPACE)

@@ -108,9 +108,7 @@ class Api:
         """Change fields, as a person with `kubectl patch` would."""
         return self._good("PATCH", PATHS[plural].path(namespace, name), change, MERGE)
 
-    def edit(
-        self, plural: str, namespace: str, name: str, values: Mapping[str, Any]
-    ) -> Manifest:
+    def edit(self, plural: str, namespace: str, name: str, values: Mapping[str, Any]) -> Manifest:
         """Replace values, by their JSON pointers."""
         steps = [{"op": "replace", "path": path, "value": it} for path, it in values.items()]
         return self._good("PATCH", PATHS[plural].path(namespace, name), steps, STEPS)
@@ -126,7 +124,7 @@ class Api:
         try:
             yield watch
         finally:
-            answer.fp.raw._sock.shutdown(2)  # noqa: SLF001 -- nothing else wakes the reader
+            answer.fp.raw._sock.shutdown(2)
             reader.join(5)
             answer.close()
 

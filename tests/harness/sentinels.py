@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 from redis.asyncio import Redis
@@ -82,8 +83,9 @@ class Watched:
             return int((await self._seen(redis))["port"])
 
     async def _seen(self, redis: Redis) -> dict[str, int]:
-        found: dict[str, dict[str, int]] = await redis.sentinel_masters()
-        return found[MASTER]
+        found: Any = await redis.sentinel_masters()
+        state: dict[str, int] = found[MASTER]
+        return state
 
     def _port(self, name: str) -> None:
         with socket.socket() as listener:
@@ -115,7 +117,7 @@ def _lines(*words: str) -> list[str]:
 async def _answers(redis: Redis) -> bool:
     """Whether a server is there."""
     try:
-        return bool(await redis.execute_command("PING"))
+        return bool(await redis.ping())
     except (RedisError, OSError):
         return False
 

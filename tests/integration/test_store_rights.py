@@ -4,7 +4,7 @@ import base64
 import secrets
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,13 @@ class Guarded:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A server that was started as the StatefulSet starts it."""
-    folder = tmp_path_factory.mktemp("guarded")
+    prepared, command = _prepared(tmp_path_factory.mktemp("guarded"))
+    with _running(command):
+        yield prepared
+
+
+def _prepared(folder: Path) -> tuple[Guarded, list[str]]:
+    """Users, flags and a place for data: a server that can be started."""
     children = {(c.key.kind, c.key.name): c for c in desired(AGENT, Offering())}
     secret = filled(children["Secret", "demo-internal"], lambda: secrets.token_urlsafe(32))
     values = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
@@ -59,13 +65,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     flags = [places.get(flag, flag) for flag in pod["containers"][0]["args"]]
     socket = folder / "s.sock"
     command = [str(server_binary()), *flags, "--port", "0", "--unixsocket", str(socket)]
+    users = {user: values[f"redis-{user}"] for user in ("runtime", "llmproxy")}
+    return Guarded(socket, {**users, "probe": "any", ADMIN: ADMIN}), command
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[None]:
+    """The server until it is killed."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         started = next((line for line in process.stdout if "Ready to accept" in line), "")
-        assert started, "the server refused its flags or its users"
-        users = {user: values[f"redis-{user}"] for user in ("runtime", "llmproxy")}
-        yield Guarded(socket, {**users, "probe": "any", ADMIN: ADMIN})
-        process.terminate()
+        assert started, "the server refused its flags, its users or its data"
+        yield
+        process.kill()
 
 
 @asynccontextmanager
@@ -106,6 +118,21 @@ async def test_a_turn_needs_no_command_beyond_the_list(guarded: Guarded, tmp_pat
 
     assert text_of(frames) == "Echo: hello"
     assert await refusals(guarded) == []
+
+
+async def test_a_killed_server_reads_its_transactions_back(tmp_path: Path) -> None:
+    """It replays them as the default user, which must be able to do what nobody else may."""
+    server, command = _prepared(tmp_path)
+    with _running(command):
+        async with connected(server, ADMIN) as redis, redis.pipeline() as transaction:
+            await transaction.set("a", 1).set("b", 2).execute()
+            await redis.execute_command("WAITAOF", 1, 0, 5_000)
+
+    with _running(command):
+        async with connected(server, ADMIN) as redis:
+            found = await redis.mget("a", "b")
+
+    assert found == [b"1", b"2"]
 
 
 async def test_a_new_password_is_read_at_the_next_connect(guarded: Guarded, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_conflict_makes_its_name_a_suspect_until_it_is_over() -> None:
     suspects = memory.suspects
     after = memory.learned([], 60.0)
 
-    assert (wait_s, suspects) == (LOOK_AGAIN_S, {KEY})
+    assert (wait_s, suspects) == (LOOK_AGAIN_S, frozenset({KEY}))
     assert (after, memory.suspects) == (None, frozenset())
 
 

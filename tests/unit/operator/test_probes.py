@@ -16,7 +16,10 @@ def server() -> Iterator[ProbeServer]:
     registry = CollectorRegistry()
     Counter("things", "Things", registry=registry).inc(3)
     made = ProbeServer(
-        ("127.0.0.1", 0), lambda: Verdict(True, "ok"), lambda: Verdict(False, "standby"), registry
+        ("127.0.0.1", 0),
+        lambda: Verdict(passes=True, text="ok"),
+        lambda: Verdict(passes=False, text="standby"),
+        registry,
     )
     yield made
     made.close()

@@ -83,8 +83,8 @@ class Answer:
 class Call:
     """One tool call of the current step.
 
-    `planned`: asked for, held back. `split`: done by other calls, whose `parent` it is. `open`: in the log, waits for an answer (or for a decision
-    first). `settled`: has its one outcome.
+    `planned`: asked for, held back. `split`: done by other calls, whose `parent` it is. `open`: in
+    the log, waits for an answer (or for a decision first). `settled`: has its one outcome.
     """
 
     call_id: str
