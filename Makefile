@@ -18,7 +18,7 @@ run: setup ## the whole system on this machine, with a task on a sample project 
 	$(BIN)/codelab demo $(ARGS)
 
 test: check ## lint, types, contracts, unit and integration tests
-	$(BIN)/pytest -q -n 2 tests/unit tests/integration tests/*.py $(ARGS)
+	$(BIN)/pytest -q -n 4 tests/unit tests/integration tests/*.py $(ARGS)
 
 fmt: setup ## format the code
 	$(BIN)/ruff format --quiet .

@@ -1,5 +1,6 @@
 """What all tests share: the event loop, and a real store server, also on a bare machine."""
 
+import logging
 import os
 import subprocess
 import time
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+PACKAGES = ("core", "gateway", "runtime", "llmproxy", "client", "operator")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the services do."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands that run inside the test process configure logging for all of it."""
+    root = logging.getLogger()
+    ours = [logging.getLogger(f"codelab_{package}") for package in PACKAGES]
+    handlers, levels = root.handlers[:], [logger.level for logger in (root, *ours)]
+    yield
+    root.handlers[:] = handlers
+    for logger, level in zip((root, *ours), levels, strict=True):
+        if logger.level != level:
+            logger.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

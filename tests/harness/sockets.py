@@ -11,6 +11,12 @@ from websockets.exceptions import InvalidStatus
 
 Frame = dict[str, Any]
 TIMEOUT_S = 10
+DEFAULTS: dict[str, Any] = {
+    "open_timeout": TIMEOUT_S,
+    "close_timeout": 1,
+    "proxy": None,
+    "max_queue": None,  # else the close frame waits behind what a test has not read
+}
 
 
 class RawSocket:
@@ -60,9 +66,7 @@ class RawSocket:
 @asynccontextmanager
 async def opened(url: str, **options: Any) -> AsyncIterator[RawSocket]:
     """Connect; `options` are those of `websockets.connect`."""
-    async with connect(
-        url, open_timeout=TIMEOUT_S, close_timeout=1, proxy=None, **options
-    ) as socket:
+    async with connect(url, **{**DEFAULTS, **options}) as socket:
         yield RawSocket(socket)
 
 

@@ -1,7 +1,6 @@
 """A store behind Sentinels: its master dies, the sessions go on at the next one."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import anyio
@@ -12,7 +11,6 @@ from codelab_runtime.backend import open_backend
 from harness.agent import Agent, text_of
 from harness.runtimes import Cluster, cluster
 from harness.sentinels import Watched, watched
-from harness.stores import bench_of, commit_of
 
 FAILOVER_S = 20
 
@@ -54,7 +52,7 @@ async def test_a_turn_outlives_the_master(tmp_path: Path, proxy_url: str) -> Non
 
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert text_of(events) == " ".join(f"t{n:05d}" for n in range(1, 91))
-        assert text_of(await agent.turn("echo again"))[-12:] == " Echo: again"[-12:]
+        assert text_of(await agent.turn("echo again")).endswith("Echo: again")
 
 
 async def test_a_password_for_the_server_and_another_for_its_sentinels(tmp_path: Path) -> None:
@@ -72,21 +70,6 @@ async def test_a_password_for_the_server_and_another_for_its_sentinels(tmp_path:
 
         async with store.bare("one") as master:
             assert await master.get("name") == b"value"
-
-
-async def test_a_master_that_comes_back_as_a_copy_gets_no_commands(tmp_path: Path) -> None:
-    """It slept through the failover; its connections were never closed by anybody."""
-    async with watched(tmp_path) as store, bench_of(store.url) as bench:
-        claim = await bench.claimed()
-        store.processes["one"].send_signal(signal.SIGSTOP)
-        await moved(store)
-        store.processes["one"].send_signal(signal.SIGCONT)
-
-        done = await bench.commit(commit_of(claim, events=[b"{}"]))
-
-        assert done.head == 1
-        async with store.bare("two") as master:
-            assert await master.hget(bench.key("meta"), "head") == b"1"
 
 
 @pytest.mark.parametrize(

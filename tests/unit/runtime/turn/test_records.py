@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from codelab_runtime.turn import records as rec
+from codelab_runtime.turn.split_record import FileWrite, ToolSplit
 
 ASKED = rec.AskedTool(call_id="c1-1-0", tool="read_file", arguments={"path": "a", "x": None})
 GUARD: dict[str, Any] = {"files": [{"path": "a", "pre_sha": "absent"}]}
@@ -48,6 +49,13 @@ ALL: list[rec.Record] = [
         guard=GUARD,
         review={"hunks": []},
         timeout_ms=5,
+    ),
+    ToolSplit(
+        call_id="c1-1-0",
+        diff="--- a\n",
+        guard=GUARD,
+        review={"hunks": []},
+        writes=[FileWrite(call_id="c1-1-0-f0", path="a", content="\u2028")],
     ),
     rec.ToolDelivered(call_id="c1-1-0", deadline_ms=9),
     rec.Answered(call_id="c1-1-0", kind="edit", given={"a": None}, by="ann"),
