@@ -8,6 +8,7 @@ from codelab_operator.api_group import RELEASE
 from codelab_operator.api_rules import violations
 from codelab_operator.api_spec import Spec
 from codelab_operator.children import Agent, Manifest
+from codelab_operator.llm_file import problems
 from codelab_operator.versions import SUPPORTED_MINORS, is_supported
 
 
@@ -33,6 +34,18 @@ class UnsupportedVersionError(RefusedSpecError):
     """`spec.version` is of a release whose pods this operator cannot render."""
 
     reason = "UnsupportedVersion"
+
+
+def checked(resource: Manifest) -> Agent:
+    """The agent, as `parse` reads it, with a configuration that its LLM proxy will take.
+
+    Raises what `parse` raises, and `InvalidSpecError` for what no schema can see, such as aliases
+    in a circle: the proxy would end at its start.
+    """
+    agent = parse(resource)
+    for problem in problems(agent.spec.llmproxy):
+        raise InvalidSpecError("spec.llmproxy", str(problem))
+    return agent
 
 
 def parse(resource: Manifest) -> Agent:
