@@ -58,6 +58,16 @@ def test_what_the_llm_proxy_would_refuse_is_refused_before_it_has_to() -> None:
     assert checked(resource({})) == parse(resource({}))
 
 
+def test_a_store_that_the_runtime_cannot_use_is_refused() -> None:
+    spec = {"redis": {"external": {"cluster": {"addresses": ["r:6379"]}}}}
+
+    with pytest.raises(InvalidSpecError) as refusal:
+        checked(resource(spec))
+
+    assert refusal.value.field == "spec.redis.external.cluster"
+    assert "not supported by this release" in refusal.value.message
+
+
 @pytest.mark.parametrize(("name", "is_fine"), NAMES.items())
 def test_names_that_would_break_a_child_are_refused(name: str, *, is_fine: bool) -> None:
     if is_fine:
