@@ -149,6 +149,7 @@ async def test_a_master_that_slept_through_the_failover_gets_no_more_commands(
         ("redis+cluster://h1,h2", "Redis Cluster is not supported by this release"),
         ("redis+sentinel://h1", "ends in /<name of the master>"),
         ("http://:word@h1", "the address of a store begins with one of"),
+        ("redis://h:word", "not an address of a store"),
     ],
 )
 async def test_an_address_that_cannot_be_used_ends_the_start(url: str, why: str) -> None:
