@@ -12,17 +12,25 @@ GREETING = "%2\r\n+server\r\n+redis\r\n+proto\r\n:3\r\n"
 
 
 class TalkingStore:
-    """One server. `told` are commands but those of a connection's beginning; no answer: silence."""
+    """One server. `told` are commands but those of a connection's beginning.
+
+    An empty answer is silence.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.told: list[list[bytes]] = []
-        self.open = 0
+        self.writers: set[asyncio.StreamWriter] = set()
         self.port = 0
         self._answer = answer
 
+    @property
+    def open(self) -> int:
+        """How many are connected."""
+        return len(self.writers)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.open += 1
+        self.writers.add(writer)
         parser = hiredis.Reader()
         try:
             while piece := await reader.read(65_536):
@@ -33,7 +41,7 @@ class TalkingStore:
         except OSError:
             pass
         finally:
-            self.open -= 1
+            self.writers.discard(writer)
             writer.close()
 
     def _reply(self, command: list[bytes]) -> str:
@@ -70,5 +78,5 @@ async def talking_store(answer: Answer) -> AsyncIterator[TalkingStore]:
         yield store
     finally:
         server.close()
-        server.close_clients()
-        await server.wait_closed()
+        for writer in store.writers:
+            writer.close()
