@@ -107,6 +107,9 @@ def master_pool(
             **login,
         },
     )
+    if address.is_tls:
+        for sentinel in watchers.sentinels:
+            sentinel.connection_pool.connection_class = Tls
     kind = PackedTlsMaster if address.is_tls else PackedMaster
     made: BlockingConnectionPool = pool(address.master, watchers, connection_class=kind, **options)
     return made

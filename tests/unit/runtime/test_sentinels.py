@@ -14,7 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
 
 from codelab_core.server import cancelled_at_end
-from codelab_runtime.sentinels import MasterPool, master_pool
+from codelab_runtime.packing import Tls
+from codelab_runtime.sentinels import MasterPool, PackedTlsMaster, master_pool
 from codelab_runtime.store_address import SentinelAddress
 from fakes.talking_store import TalkingStore, talking_store, watched_master
 
@@ -171,3 +172,10 @@ async def test_the_end_closes_everything() -> None:
 
         await closed(sight.stores[0])
         await closed(sight.sentinel)
+
+
+def test_over_tls_files_are_read_again_for_sentinels_as_for_the_master() -> None:
+    pool = cast("Any", master_pool(SentinelAddress((("h", 1),), "m", is_tls=True), {}))
+
+    watcher = pool.sentinel_manager.sentinels[0].connection_pool
+    assert [pool.connection_class, watcher.connection_class] == [PackedTlsMaster, Tls]
