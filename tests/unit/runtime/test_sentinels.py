@@ -79,7 +79,7 @@ async def test_commands_go_to_the_master() -> None:
         await redis.ping()
 
         assert [store.told for store in sight.stores] == [[[b"PING"]], []]
-        assert (before, pool.term) == ("", "7")
+        assert (before, pool.term) == ("", f"7@127.0.0.1:{sight.stores[0].port}")
 
 
 async def test_a_look_closes_connections_to_a_master_of_before() -> None:
@@ -92,7 +92,7 @@ async def test_a_look_closes_connections_to_a_master_of_before() -> None:
         await closed(sight.stores[0])
         await redis.ping()
         assert [len(store.told) for store in sight.stores] == [1, 1]
-        assert pool.term == "8"
+        assert pool.term == f"8@127.0.0.1:{sight.stores[1].port}"
 
 
 async def test_a_command_that_waits_for_a_master_of_before_fails_at_once() -> None:
