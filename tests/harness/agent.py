@@ -152,10 +152,15 @@ class Stream:
                     self.control[block.kind.decode()] = orjson.loads(block.data)
         return self.control[name]
 
-    async def rest(self) -> list[Event]:
-        """Everything up to the end of the response."""
+    async def rest(self, last: str = "") -> list[Event]:
+        """Everything up to the end of the response, or the first event of a type."""
+        events: list[Event] = []
         with anyio.fail_after(TIMEOUT_S):
-            return [event async for event in self]
+            async for event in self:
+                events.append(event)
+                if event["type"] == last:
+                    break
+        return events
 
 
 def text_of(events: list[Event]) -> str:

@@ -54,6 +54,19 @@ class Watched:
                 while (await redis.info("replication"))["master_link_status"] != "up":  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
+    async def copied(self, name: str, of: str) -> None:
+        """Wait until a copy has all that the other server has now."""
+        async with self.bare(name) as copy, self.bare(of) as master:
+            wanted = (await master.info("replication"))["master_repl_offset"]
+            with anyio.fail_after(START_S):
+                while (await copy.info("replication"))["slave_repl_offset"] < wanted:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+    async def cut_off(self, name: str) -> None:
+        """Let a copy learn nothing more."""
+        async with self.bare(name) as redis:
+            await redis.replicaof("127.0.0.1", 1)
+
     async def watch(self, master: str) -> None:
         """A Sentinel that gives a silent master half a second."""
         self._port("sentinel")

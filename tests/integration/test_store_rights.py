@@ -170,6 +170,7 @@ async def test_every_script_and_reader_runs_with_these_rights(guarded: Guarded) 
         await _read_all(Reader(connection, store.keys))
         assert await store.release("s2", fence, "0")
         await store.due(0, 10)
+        await store.rebase("s2", claim.epoch)
         assert not await store.purge("s2", "ann", "expired")
         await redis.publish(f"{PREFIX}:channel", "x")
 

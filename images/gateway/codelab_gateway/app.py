@@ -13,9 +13,10 @@ from starlette.routing import WebSocketRoute
 from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.middleware import Receive, Scope, Send
 from codelab_core.server import Running, bind, cancelled_at_end
-from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Readiness, Service, build_app
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
 from codelab_gateway.authentication import Authenticator
@@ -60,6 +61,8 @@ async def gateway(
         health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
+        if keys:
+            tasks.create_task(keys.watch())
         for file in authenticator.trust.files:
             tasks.create_task(file.watch())
         tasks.create_task(endpoints.watch())

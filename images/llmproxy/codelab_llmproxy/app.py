@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.llm_names import SCRIPTED
 from codelab_core.server import Drain, Running, bind, cancelled_at_end
-from codelab_core.service import Check, Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Check, Readiness, Service, build_app
 from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy.egress import Egress
 from codelab_llmproxy.hot import Lane
@@ -67,12 +68,15 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
     metrics = Metrics(registry, clock)
     offer.on_change(metrics.show_providers)
     metrics.show_config(lambda: offer.is_valid)
+    keys = load_internal_keys(settings)
     inferences = Inferences(settings, offer, metrics, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with egress, inferences.running(), cancelled_at_end() as tasks:
             tasks.create_task(offer.watch())
+            if keys:
+                tasks.create_task(keys.watch())
             readiness.state = "ok"
             yield
 
@@ -85,7 +89,7 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
         lifespan=lifespan,
         checks=ProviderChecks(offer),
         judge=one_answers,
-        keys=load_internal_keys(settings),
+        keys=keys,
         readiness=readiness,
         registry=registry,
         clock=clock,

@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from starlette.routing import Route
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.server import Running, bind, cancelled_at_end
-from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Readiness, Service, build_app
 from codelab_core.settings import RuntimeSettings
 from codelab_runtime.actions import Actions
 from codelab_runtime.agent_api import AgentApi
@@ -70,6 +71,8 @@ async def runtime(
         watch = StoreWatch(connection, service.readiness, store_clock)
         await watch.look()
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))
+        if keys:
+            tasks.create_task(keys.watch())
         tasks.create_task(Repeated("look", LOOK_S, watch.look).run(jitter_source()))
         app = build_app(service)
         events = _add_routes(app, engine, client)

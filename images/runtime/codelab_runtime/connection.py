@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime.packing import packed_pool
-from codelab_runtime.sentinels import master_pool
+from codelab_runtime.sentinels import MasterPool, master_pool
 from codelab_runtime.store_address import sentinel_address
 
 CONNECT_TIMEOUT_S: Final = 1.0
@@ -93,6 +93,12 @@ class Connection:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+
+    @property
+    def term(self) -> str:
+        """Which of several servers is the master; empty where there is only one."""
+        pool = self.redis.connection_pool
+        return pool.term if isinstance(pool, MasterPool) else ""
 
     async def run(self, call: Call) -> list[Any]:
         """The reply of one script.
