@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,3 +107,18 @@ def test_at_most_eight_calls_run_at_once() -> None:
 
     assert released(*running, *waiting) == ["w0", "w1"]
     assert len(released(*waiting, *waiting)) == MAX_IN_FLIGHT
+
+
+def test_a_patch_done_by_writes_holds_up_only_what_its_writes_do() -> None:
+    patch = replace(call("apply_patch", diff=DIFF), phase="split")
+    write = replace(call("write_file", "w", path="src/b.py"), parent="c1")
+    calls = (
+        write,
+        patch,
+        call("read_file", "r", path="z"),
+        call("read_file", "s", path="src/b.py"),
+    )
+
+    found = releasable(calls, lambda one: touch(one, None))
+
+    assert [one.call_id for one in found] == ["w", "r"]
