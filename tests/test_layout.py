@@ -13,8 +13,8 @@ PACKAGES = {
     "llmproxy": ROOT / "images/llmproxy/codelab_llmproxy",
     "client": ROOT / "client/codelab_client",
 }
-PAIRED = ["gateway", "llmproxy"]
-"""Packages of which every module has its own test file; the others are on their way."""
+PAIRED = ["core", "gateway", "runtime", "llmproxy"]
+"""Packages of which every module has its own test file; the client is on its way."""
 UNPAIRED = {"__init__.py", "__main__.py"}
 SHARED = {"conftest.py", "cases.py"}
 

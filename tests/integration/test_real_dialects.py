@@ -1,9 +1,12 @@
 """All six tools through the whole system, driven by a provider that speaks its own dialect."""
 
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from codelab_core.protocol.events import SERVER_FRAME
 from fakes.repository import Repository
 from fakes.scripted_upstream import scripted_actor
 from fakes.upstreams import upstream
@@ -19,11 +22,39 @@ TOOLS = ["read_file", "read_file", "apply_patch_review", "apply_patch"]
 THEN = ["git.diff", "write_file", "prompt_user"]
 
 
+def unlike_the_types(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the frames that the published types do not take as they are."""
+    wire = [orjson.dumps(frame) for frame in frames]
+    return [
+        orjson.loads(text) for text in wire if SERVER_FRAME.validate_json(text).encode() != text
+    ]
+
+
+async def test_all_six_tools_work_with_the_built_in_model(
+    store_server: str, tmp_path: Path
+) -> None:
+    """G-11, G-12, R-12: what clients see is the same protocol, whoever answers."""
+    workspace = tmp_path / "workspace"
+    repository = await Repository.made(workspace)
+    await repository.commit(a_py="old = 1\n")
+
+    async with (
+        services(store_server, tmp_path) as platform,
+        person(platform.gateway_url, workspace) as (session, record),
+    ):
+        completed = await session.ask(TASK)
+
+    assert [frame["tool_name"] for frame in record.of("tool_call")] == TOOLS + THEN
+    assert completed["reason"] == "completed"
+    assert (workspace / "a.py").read_text() == "new = 1\n"
+    assert unlike_the_types(record.frames) == []
+
+
 @pytest.mark.parametrize("kind", ["openai-compatible", "anthropic", "ollama"])
 async def test_all_six_tools_work_in_every_dialect(
     kind: str, store_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P-06, P-07, P-11, P-13, P-14, X-07: `git.diff` round-trips as `git_diff`."""
+    """G-11, G-12, P-06, P-07, P-11, P-13, P-14, R-07, X-07: `git.diff` goes out as `git_diff`."""
     monkeypatch.setenv("TEST_KEY", KEY)
     workspace = tmp_path / "workspace"
     repository = await Repository.made(workspace)
@@ -44,6 +75,7 @@ async def test_all_six_tools_work_in_every_dialect(
     assert completed["reason"] == "completed"
     assert (workspace / "a.py").read_text() == "new = 1\n"
     assert (workspace / "b.txt").read_text() == "hello"
+    assert unlike_the_types(record.frames) == []
     last = acting.asked[-1].raw
     assert b"git_diff" in last
     assert b"git.diff" not in last

@@ -1,7 +1,7 @@
 import pytest
 
 from codelab_core.approval_rules import ApprovalRule
-from codelab_runtime.approvals import Verdict, verdict
+from codelab_runtime.approvals import Verdict, stricter, verdict
 
 DOCS = ApprovalRule(tool="write_*", path="docs/*", decision="auto")
 NEVER = ApprovalRule(tool="write_file", decision="deny")
@@ -27,3 +27,13 @@ def test_the_first_rule_that_applies_decides(
     tool: str, kind: str | None, paths: tuple[str, ...], wanted: Verdict, *, reviewed: bool
 ) -> None:
     assert verdict(tool, kind, paths, RULES, reviewed=reviewed) == wanted
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [("auto", "auto", "auto"), ("auto", "ask", "ask"), ("deny", "ask", "deny")],
+)
+def test_of_two_verdicts_the_stricter_one_holds(
+    one: Verdict, other: Verdict, wanted: Verdict
+) -> None:
+    assert (stricter(one, other), stricter(other, one)) == (wanted, wanted)
