@@ -113,9 +113,23 @@ async def _apply(cluster: Cluster, work: Work, step: Apply) -> None:
         handover = {**_bare(manifest), "spec": {"replicas": step.handover}}
         await cluster.apply(handover, force=True, manager=HANDOVER_MANAGER)
     if step.force:
-        await cluster.apply(manifest, force=True)
+        await _apply_ours(cluster, step)
     else:
         await _apply_missing(cluster, work, step.child)
+
+
+async def _apply_ours(cluster: Cluster, step: Apply) -> None:
+    """Send an intent for what is ours.
+
+    An apply adds an item that somebody gave another key beside what became of it: a Service with
+    two ports of one name is refused. A merge puts our lists in the place of theirs.
+    """
+    try:
+        await cluster.apply(step.child.manifest, force=True)
+    except ApiError as error:
+        if step.reason != "drifted" or not error.is_refusal:
+            raise
+        await _merge(cluster, step.child)
 
 
 async def _apply_missing(cluster: Cluster, work: Work, child: Child) -> None:
