@@ -11,6 +11,7 @@ from codelab_operator.api_group import HANDOVER_MANAGER
 from codelab_operator.children import Agent, Child, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
 from codelab_operator.findings import Failure
+from codelab_operator.ownership import was_anothers
 from codelab_operator.plan import Apply, Steps
 
 Reason = Literal["ChildConflict", "ChildRejected", "Forbidden", "Retrying"]
@@ -147,7 +148,7 @@ async def _apply_missing(cluster: Cluster, work: Work, child: Child) -> None:
             raise
         await cluster.apply(child.manifest, force=True)
         return
-    if answer["metadata"]["creationTimestamp"] < work.born:  # older than its agent: not ours
+    if was_anothers(answer, work.born):
         await cluster.apply(_bare(child.manifest), force=False)
         raise FOREIGN
 

@@ -60,6 +60,25 @@ def api(cluster: Cluster) -> Iterator[Api]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def stand_in(cluster: Cluster) -> str:
+    """An image that is well in the place of any service, for cases about objects, not turns."""
+    folder = ROOT / "tests/harness"
+    image, tag = "codelab/stand-in", "e2e"
+    run(
+        "docker",
+        "build",
+        "-q",
+        "-f",
+        folder / "stand_in.Dockerfile",
+        "-t",
+        f"{image}:{tag}",
+        folder,
+    )
+    cluster.load(image, tag, tag)
+    return f"{image}:{tag}"
+
+
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of its own, in which only restricted pods may run."""

@@ -187,6 +187,20 @@ async def test_a_foreign_object_of_our_name_is_a_conflict_and_stays_as_it_is(sta
     assert not stage.is_ready("a")
 
 
+async def test_a_foreign_object_that_is_as_young_as_the_agent_is_no_child_either(
+    stage: Bench,
+) -> None:
+    stage.start()
+    stage.post("Service", "a-gateway", {"ports": [{"port": 1, "protocol": "TCP", "name": "x"}]})
+
+    stage.agent()
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "ChildConflict")
+
+    still = stage.find("Service", "a-gateway")
+    assert [port["port"] for port in still["spec"]["ports"]] == [1]
+    assert "ownerReferences" not in still["metadata"]
+
+
 async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(stage: Bench) -> None:
     await ready(stage)
 
