@@ -64,17 +64,8 @@ def api(cluster: Cluster) -> Iterator[Api]:
 def stand_in(cluster: Cluster) -> str:
     """An image that is well in the place of any service, for cases about objects, not turns."""
     folder = ROOT / "tests/harness"
-    image, tag = "codelab/stand-in", "e2e"
-    run(
-        "docker",
-        "build",
-        "-q",
-        "-f",
-        folder / "stand_in.Dockerfile",
-        "-t",
-        f"{image}:{tag}",
-        folder,
-    )
+    file, image, tag = folder / "stand_in.Dockerfile", "codelab/stand-in", "e2e"
+    run("docker", "build", "-q", "-f", file, "-t", f"{image}:{tag}", folder, timeout_s=120)
     cluster.load(image, tag, tag)
     return f"{image}:{tag}"
 

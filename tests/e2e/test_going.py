@@ -69,8 +69,8 @@ def test_e21_a_namespace_goes_in_the_midst_of_a_roll(
 def test_e21_an_agent_takes_everything_with_it_but_a_claim_that_is_to_stay(
     cluster: Cluster, api: Api, namespace: str
 ) -> None:
-    kept = {"redis": {"managed": {"whenDeleted": "Retain"}}}
-    api.create("codelabagents", namespace, small("kept", **kept))
+    retained = {"redis": {"managed": {"whenDeleted": "Retain"}}}
+    api.create("codelabagents", namespace, small("kept", **retained))
     api.create("codelabagents", namespace, small("gone"))
     for name in ("kept", "gone"):
         api.told(namespace, name, "Ready=True", 120)

@@ -104,6 +104,13 @@ class Api:
             if "deletionTimestamp" not in pod["metadata"]
         }
 
+    def table(self, path: str, form: str) -> Manifest:
+        """A list in another form, such as the columns that people see."""
+        asked = urllib.request.Request(self.url + path, headers={"Accept": form})  # noqa: S310 -- ours
+        with _OPENER.open(asked, timeout=ANSWER_S) as answer:
+            found: Manifest = json.loads(answer.read())
+            return found
+
     def text(self, path: str) -> str:
         """Body of an answer that must be good."""
         with _OPENER.open(self.url + path, timeout=ANSWER_S) as answer:

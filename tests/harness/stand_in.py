@@ -18,7 +18,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Health of a service, or the models of a provider."""
-        if self.server.server_address[1] != PROVIDER:
+        if self.connection.getsockname()[1] != PROVIDER:
             self._answer(200, HEALTH)
             return
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
