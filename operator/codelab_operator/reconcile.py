@@ -19,6 +19,7 @@ from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError, parse
 from codelab_operator.plan import Steps, plan
+from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rendered import Rendered
 from codelab_operator.rollout import Wave, first_unsettled_wave
 from codelab_operator.rotation import Rotation, is_rotation_due
@@ -191,8 +192,9 @@ class Reconciler:
             this.rotation,
             memory.drift.fights(self._clock.monotonic()),
         )
-        before = this.resource.get("status") or {}
-        status = conditions(this.agent, found, before, self._now())
+        before, now = this.resource.get("status") or {}, self._now()
+        status = conditions(this.agent, found, before, now)
+        this.look_again(overdue_in_s(this.agent, status, now))
         ready = is_ready(status)
         self._around.settled(key, is_settled=is_settled(status))
         wait_s = memory.status_at + STATUS_S - self._clock.monotonic()
