@@ -19,10 +19,11 @@ from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError, parse
 from codelab_operator.plan import Steps, plan
+from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rendered import Rendered
 from codelab_operator.rollout import Wave, first_unsettled_wave
 from codelab_operator.rotation import Rotation, is_rotation_due
-from codelab_operator.transitions import is_ready, notes, readiness
+from codelab_operator.transitions import is_ready, is_settled, notes, readiness
 from codelab_operator.workqueue import Outcome
 
 STATUS_S: Final = 1.0
@@ -191,18 +192,19 @@ class Reconciler:
             this.rotation,
             memory.drift.fights(self._clock.monotonic()),
         )
-        before = this.resource.get("status") or {}
-        status = conditions(this.agent, found, before, self._now())
-        settled = is_ready(status)
-        self._around.settled(key, is_settled=settled)
+        before, now = this.resource.get("status") or {}, self._now()
+        status = conditions(this.agent, found, before, now)
+        this.look_again(overdue_in_s(this.agent, status, now))
+        ready = is_ready(status)
+        self._around.settled(key, is_settled=is_settled(status))
         wait_s = memory.status_at + STATUS_S - self._clock.monotonic()
         if status != before and wait_s > 0 and readiness(status) == readiness(before):
             this.look_again(wait_s)
             return
         await self._save(memory, this.resource, status)
-        if settled and not memory.is_ready and this.agent.generation == memory.generation:
+        if ready and not memory.is_ready and this.agent.generation == memory.generation:
             self._metrics.ready_seconds.observe(self._clock.monotonic() - memory.seen_at)
-        memory.is_ready = settled
+        memory.is_ready = ready
 
     async def _save(self, memory: AgentMemory, resource: Manifest, status: Manifest) -> None:
         """One apply of the whole status, for the version of the resource that was read."""

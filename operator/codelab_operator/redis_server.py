@@ -90,6 +90,7 @@ def _stateful_set(agent: Agent, managed: ManagedRedis) -> Child:
     body = {
         "spec": {
             "replicas": 1,
+            "podManagementPolicy": "Parallel",  # else a pod that cannot start is never replaced
             "serviceName": agent.child_name("redis"),
             "selector": {"matchLabels": marks},
             "template": _template(agent, managed),

@@ -124,11 +124,16 @@ class Bench:
         agents = self.cluster.store.of("CodelabAgent")
         return writes.create(self.cluster.store, agents, Write(namespace, name, PERSON), body)
 
+    def post(self, kind: str, name: str, spec: Json) -> Stored:
+        """An object that somebody makes now."""
+        body = {"metadata": {"name": name}, "spec": spec}
+        write = Write("ns", name, "somebody")
+        return writes.create(self.cluster.store, self.cluster.store.of(kind), write, body)
+
     def foreign(self, kind: str, name: str, spec: Json) -> Stored:
         """An object that somebody made long ago, with nothing to do with us."""
         store, collection = self.cluster.store, self.cluster.store.of(kind)
-        body = {"metadata": {"name": name}, "spec": spec}
-        made = writes.create(store, collection, Write("ns", name, "somebody"), body)
+        made = self.post(kind, name, spec)
         old = made.manifest["metadata"] | {"creationTimestamp": "2020-01-01T00:00:00Z"}
         return store.commit(collection, Stored(made.manifest | {"metadata": old}, made.owners))
 

@@ -121,18 +121,22 @@ class Offer:
         """Read keys again whose files have changed; one that cannot be read stays as it was."""
         for provider in self.catalogue.providers:
             if isinstance(provider, HttpProvider):
-                for key in provider.keys.keys:
-                    _refresh(provider.name, key)
+                changed = [_is_renewed(provider.name, key) for key in provider.keys.keys]
+                if any(changed):
+                    provider.doubt()
 
 
-def _refresh(provider: str, key: Key) -> None:
-    """Read one key again."""
+def _is_renewed(provider: str, key: Key) -> bool:
+    """Read one key again; whether it is another one now."""
     facts = {"provider": provider, "key_id": key.id}
     try:
-        if key.refresh():
-            log.info("a key was read again", extra=facts)
+        if not key.refresh():
+            return False
     except SecretError:
         log.warning("a changed key cannot be read", extra=facts)
+        return False
+    log.info("a key was read again", extra=facts)
+    return True
 
 
 def secrets_of(settings: LLMProxySettings) -> Environment:
