@@ -7,6 +7,7 @@ DOCKERFILES := images/gateway images/runtime images/llmproxy operator
 VERSION := 0.1.0
 CLUSTER ?= codelab
 KIND_IMAGE ?= kindest/node:v1.34.2
+DOCKER ?= docker
 
 .venv/.ready: requirements/dev.txt pyproject.toml $(MEMBERS:=/pyproject.toml)
 	scripts/uv venv --quiet --allow-existing --python '>=3.12' .venv
@@ -46,7 +47,7 @@ check: lint types ## lint, types, import contracts, generated files, pinned depe
 
 images: ## the four container images, by the tags that the chart and compose name
 	set -e; for folder in $(DOCKERFILES); do name=codelab/$${folder##*/}; \
-	    docker build --quiet -t $$name:$(VERSION) -t $$name:dev -f $$folder/Dockerfile .; done
+	    $(DOCKER) build --quiet -t $$name:$(VERSION) -t $$name:dev -f $$folder/Dockerfile .; done
 
 kind: images ## a kind cluster with operator and sample agent, and the chart's own test in it
 	kind create cluster --name $(CLUSTER) --image $(KIND_IMAGE) --wait 60s

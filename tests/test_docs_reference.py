@@ -69,7 +69,9 @@ def test_every_reason_of_a_condition_is_on_the_page_of_operations_and_no_other()
 
     found = {
         kind: dict(re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", text, re.MULTILINE))
-        for title, text in re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", page, re.DOTALL | re.MULTILINE)
+        for title, text in re.findall(
+            r"^### (.+?)\n(.*?)(?=^### |\Z)", page, re.DOTALL | re.MULTILINE
+        )
         for kind in title.split(", ")
     }
 
