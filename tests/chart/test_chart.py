@@ -1,6 +1,5 @@
 """The chart as helm renders it; helm's own schema check runs with every rendering."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/codelab-agent"
-pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH")
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,12 +109,36 @@ def test_the_sample_agent_is_as_the_values_say() -> None:
     assert agents == {"mine": {"gateway": {"replicas": 2}}, "demo-test": {}}
 
 
+def test_the_agent_of_the_test_runs_the_images_of_the_sample_and_asks_for_a_token_of_ours() -> None:
+    spec = "agent.spec"
+    made = rendered(
+        f"{spec}.images.registry=registry.example.com",
+        f"{spec}.gateway.image=mine:1",
+        f"{spec}.gateway.auth.tokensSecretName=clients",
+        f"{spec}.redis.durability=strict",
+    )
+
+    (agent,) = of_kind(made, "CodelabAgent")
+    assert agent["spec"] == {
+        "images": {"registry": "registry.example.com"},
+        "gateway": {"image": "mine:1"},
+    }
+
+
 def test_a_test_can_talk_to_an_agent_that_is_there() -> None:
     made = rendered("test.agentName=mine")
 
     (pod,) = of_kind(made, "Pod")
     assert "http://mine-gateway:8000" in pod["spec"]["containers"][0]["args"]
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "mine-client"
     assert of_kind(made, "CodelabAgent") == []
+
+
+def test_a_test_can_use_a_token_of_ones_own() -> None:
+    made = rendered("test.agentName=mine", "test.tokenSecretName=clients")
+
+    (pod,) = of_kind(made, "Pod")
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "clients"
 
 
 @pytest.mark.parametrize(
