@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from codelab_core.error_codes import KINDS
 from codelab_core.settings import (
     GatewaySettings,
     LLMProxySettings,
@@ -18,7 +19,12 @@ from codelab_operator.crd import crd
 from codelab_operator.settings import OperatorSettings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SETTINGS = [GatewaySettings, RuntimeSettings, LLMProxySettings, OperatorSettings]
+SETTINGS: list[type[ServiceSettings]] = [
+    GatewaySettings,
+    RuntimeSettings,
+    LLMProxySettings,
+    OperatorSettings,
+]
 ROW = re.compile(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 
@@ -76,3 +82,29 @@ def test_every_reason_of_a_condition_is_on_the_page_of_operations_and_no_other()
     }
 
     assert found == REASONS
+
+
+def test_every_error_code_has_an_entry_with_its_words() -> None:
+    """D-08."""
+    page = section((DOCS / "troubleshooting.md").read_text(), "Error codes")
+
+    found = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", page, re.MULTILINE)
+
+    assert {code: says for code, says, _ in found} == {
+        str(code): kind.sentence for code, kind in KINDS.items()
+    }
+    assert all(what.endswith((".", ")")) for _, _, what in found)
+
+
+def test_every_setting_and_code_that_is_spoken_of_exists() -> None:
+    """D-08."""
+    known = {f"CODELAB_{name.upper()}" for kind in SETTINGS for name in kind.model_fields}
+    outside = {"CODELAB_URL", "CODELAB_TOKEN", "CODELAB_CLIENT_TOKEN"}
+
+    spoken = {
+        name
+        for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md")
+        for name in re.findall(r"\bCODELAB_[A-Z_]+\b(?!…)", page.read_text())
+    }
+
+    assert spoken - known - outside == set()
