@@ -30,6 +30,8 @@ EVERYTHING = Offering(service_monitors=True, http_routes=True)
 NOTHING_KNOWN = Health()
 HORIZON_S = 400.0
 """What is due later counts as rest: backoff ends within 300 s."""
+RESYNC_S = 700.0
+"""Longer than refusals and truces last, and than it takes to look at every agent."""
 TURNS = 4
 """Turns of the loop in which the toy controllers of the fake cluster act."""
 MOST_PASSES = 400
@@ -138,25 +140,25 @@ class Driven:
         await turns()
         return done
 
-    async def settle(self) -> None:
-        """Streams deliver, passes happen, time goes on, until nothing is due for minutes."""
+    async def settle(self, horizon_s: float = HORIZON_S) -> None:
+        """Streams deliver, passes happen, time goes on, until nothing is due for so long."""
         for _ in range(MOST_PASSES):
             await turns()
             self.deliver_all()
             if await self.passes():
                 continue
             due, now = self.queue.next_due(), self.clock.monotonic()
-            if due is None or due - now > HORIZON_S:
+            if due is None or due - now > horizon_s:
                 return
             self.clock.go(max(due - now, 0.0))
         raise AssertionError("it never comes to rest")
 
-    async def resync(self, span_s: float = 700.0) -> None:
+    async def resync(self, span_s: float = RESYNC_S, horizon_s: float = HORIZON_S) -> None:
         """Time goes on, then every agent is looked at."""
         self.clock.go(span_s)
         for key in self.live.observations.agents():
             self.queue.add(key, self.clock.monotonic())
-        await self.settle()
+        await self.settle(horizon_s)
 
 
 async def turns() -> None:
