@@ -115,6 +115,14 @@ class Driven:
                 self._take(orjson.loads(line))
             self._seen[kind.plural] = change.version
 
+    def rewind(self, kind: Kind, count: int) -> None:
+        """Let a stream deliver its last changes once more."""
+        history = self.cluster.store.of(kind.name).history
+        since = self._seen.get(kind.plural, -1)
+        seen = [change.version for change in history if change.version <= since]
+        if seen[-count:]:
+            self._seen[kind.plural] = seen[-count:][0] - 1
+
     def _take(self, event: Manifest) -> None:
         body = event["object"]
         self.intake.take(gone(body) if event["type"] == "DELETED" else sighting(body))
