@@ -12,8 +12,9 @@ PACKAGES = {
     "runtime": ROOT / "images/runtime/codelab_runtime",
     "llmproxy": ROOT / "images/llmproxy/codelab_llmproxy",
     "client": ROOT / "client/codelab_client",
+    "operator": ROOT / "operator/codelab_operator",
 }
-PAIRED = ["core", "gateway", "runtime", "llmproxy"]
+PAIRED = ["core", "gateway", "llmproxy", "operator", "runtime"]
 """Packages of which every module has its own test file; the client is on its way."""
 UNPAIRED = {"__init__.py", "__main__.py"}
 SHARED = {"conftest.py", "cases.py"}

@@ -11,6 +11,7 @@ from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
 from fakes.cluster.server import FakeCluster, fake_cluster
 from fakes.still_clock import StillClock
+from harness.driven import Driven
 
 
 @pytest.fixture
@@ -39,3 +40,9 @@ async def kube(cluster: FakeCluster, metrics: Metrics) -> AsyncIterator[Kube]:
     made = Kube(place, metrics, SYSTEM_CLOCK, "test")
     yield made
     await made.close()
+
+
+@pytest.fixture
+def driven(cluster: FakeCluster, clock: StillClock) -> Driven:
+    """An operator whose time and streams are in the hands of the test."""
+    return Driven(cluster, clock)
