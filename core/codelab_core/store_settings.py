@@ -12,8 +12,8 @@ class StoreFields(BaseModel, use_attribute_docstrings=True):
     redis_url: str = "embedded://"
     """The store: redis://, rediss://, unix://, embedded:// (a private server), embedded:memory.
 
-    Sentinel and Cluster: `redis+sentinel://h1:26379,h2:26379/<master>`, `redis+cluster://h1,h2`;
-    with `rediss+` over TLS.
+    Sentinels: `redis+sentinel://h1:26379,h2:26379/<master>`; `rediss+sentinel://` over TLS. Redis
+    Cluster is refused at the start.
     """
     redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] = "cla"
     """First part of every key; keeps several agents on one server apart."""

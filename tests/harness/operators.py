@@ -11,6 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
+from codelab_core.clock import SystemClock
 from codelab_operator.api_group import HASH_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
@@ -30,14 +31,27 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["codelab_operator.__main__"])
 
 
-def operate(fields: dict[str, Any], log: str) -> None:
+class AheadClock(SystemClock):
+    """The clocks of this machine; the one of people is ahead by as many seconds as `ahead` says."""
+
+    def __init__(self, ahead: Any) -> None:
+        self._ahead = ahead
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC, and a while."""
+        return super().wall_ms() + int(self._ahead.value) * 1000
+
+
+def operate(fields: dict[str, Any], log: str, ahead: Any) -> None:
     """The body of an operator process."""
-    from codelab_operator.__main__ import main  # noqa: PLC0415 -- in the new process
+    from codelab_operator import app  # noqa: PLC0415 -- in the new process
+    from codelab_operator.__main__ import main  # noqa: PLC0415 -- as well
     from codelab_operator.settings import OperatorSettings  # noqa: PLC0415 -- as well
 
     with Path(log).open("a", buffering=1) as sys.stderr:
         for name, value in OperatorSettings.exactly(**fields).to_env().items():
             os.environ[name] = value  # noqa: TID251 -- the environment of a new process
+        vars(app)["SYSTEM_CLOCK"] = AheadClock(ahead)  # of this process alone
         with asyncio.Runner() as runner:
             runner.run(main([]))
 
@@ -49,6 +63,8 @@ class Bench:
         self.cluster = cluster
         self.folder = folder
         self.running: list[ForkServerProcess] = []
+        self.ahead = _CONTEXT.Value("i", 0)
+        """Seconds by which the clock on the wall of every operator is ahead of ours."""
         self._news = asyncio.Event()
         cluster.store.listeners.append(lambda *_: self._news.set())
 
@@ -67,7 +83,7 @@ class Bench:
             "health_url": self.cluster.url + "/health/{namespace}/{service}",
         }
         log = str(self.folder / f"{name}.log")
-        process = _CONTEXT.Process(target=operate, args=(settings | fields, log))
+        process = _CONTEXT.Process(target=operate, args=(settings | fields, log, self.ahead))
         process.start()
         self.running.append(process)
         return process

@@ -126,7 +126,6 @@ def _start(parts: _Parts) -> _Engine:
     clock = parts.actions.clock
     channels = Channels(parts.channels)
     tails = Tails(store, reader, channels)
-    channels.lost = tails.check_soon
     commits = Commits(store, store.connection)
     tools = Tools(
         store=store,
@@ -139,6 +138,7 @@ def _start(parts: _Parts) -> _Engine:
         session_ttl_s=settings.session_ttl_s,
     )
     workers = Workers(store, tools, tasks, parts.actions.metrics.owned, settings.max_turns)
+    channels.lost = partial(_look_again, tails, workers)
     for bucket in range(store.keys.buckets):
         channels.hear(store.keys.wake(bucket), workers.heard)
     tasks.create_task(channels.run())
@@ -155,6 +155,12 @@ def _start(parts: _Parts) -> _Engine:
         tasks.create_task(repeated.run(jitter))
     inbox = Inbox(store, workers, clock, settings.session_ttl_s, settings.max_queued_messages)
     return _Engine(workers, tails, inbox, reader, store)
+
+
+def _look_again(tails: Tails, workers: Workers) -> None:
+    """The store was away: it may have lost what we believe of it."""
+    tails.check_soon()
+    workers.forget()
 
 
 def _add_routes(app: FastAPI, engine: _Engine, client: InferenceClient) -> EventsApi:

@@ -51,6 +51,8 @@ async def _clients(settings: RuntimeSettings, url: str) -> AsyncIterator[Backend
         backend = Backend(client(url, **options), client(url, timeout_s=None, **options))
     except StoreAddressError as error:
         raise SettingsError(f"{ENV_PREFIX}REDIS_URL: {error}") from None
+    except ValueError:  # the library's, which may show a part of the address
+        raise SettingsError(f"{ENV_PREFIX}REDIS_URL: not an address of a store") from None
     try:
         async with cancelled_at_end() as tasks:
             for redis in (backend.commands, backend.channels):

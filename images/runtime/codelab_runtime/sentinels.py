@@ -19,7 +19,7 @@ from redis.asyncio.sentinel import (
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from codelab_runtime.packing import Packed
+from codelab_runtime.packing import Packed, Tls
 from codelab_runtime.store_address import SentinelAddress
 
 SENTINEL_TIMEOUT_S: Final = 1.0
@@ -33,7 +33,7 @@ class PackedMaster(Packed, SentinelManagedConnection):
     """Over TCP."""
 
 
-class PackedTlsMaster(Packed, SentinelManagedSSLConnection):
+class PackedTlsMaster(Packed, Tls, SentinelManagedSSLConnection):
     """Over TLS."""
 
 

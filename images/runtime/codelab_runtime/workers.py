@@ -143,6 +143,10 @@ class Workers:
         while len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
 
+    def forget(self) -> None:
+        """Have journals read again: the store may have lost the end of one and gone on with it."""
+        self._known.clear()
+
     async def _claim(self, session_id: str) -> None:
         """Take a session that nobody drives, if there is room and nobody was faster."""
         busy = session_id in self._workers or session_id in self._claiming

@@ -147,7 +147,13 @@ async def test_foreign_labels_a_restart_and_a_scale_by_hand_are_left_alone(stage
 
 async def test_an_edit_writes_what_changed_and_rolls_nothing_else(stage: Bench) -> None:
     await ready(stage)
-    provider = {"name": "local", "kind": "ollama", "baseUrl": "http://o:1", "allowPrivate": True}
+    provider = {
+        "name": "local",
+        "kind": "ollama",
+        "baseUrl": "http://o:1",
+        "allowPrivate": True,
+        "models": [{"id": "m"}],
+    }
     change = {"spec": {"llmproxy": {"providers": [provider]}}}
 
     stage.edit("CodelabAgent", "a", change)
@@ -209,6 +215,20 @@ async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(st
     written = await stage.rest()
 
     assert {r.kind for r in written} == {"CodelabAgent"}
+
+
+async def test_a_configuration_that_the_llm_proxy_would_refuse_is_said_and_touches_no_child(
+    stage: Bench,
+) -> None:
+    await ready(stage)
+
+    circle = {"aliases": {"a": "b", "b": "a"}}
+    stage.edit("CodelabAgent", "a", {"spec": {"llmproxy": circle}})
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "InvalidSpec")
+    written = await stage.rest()
+
+    assert {r.kind for r in written} == {"CodelabAgent"}
+    assert "spec.llmproxy: aliases" in stage.condition("Stalled")["message"]
 
 
 async def test_a_paused_agent_is_left_alone(stage: Bench) -> None:

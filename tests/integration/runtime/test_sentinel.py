@@ -6,9 +6,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from codelab_core.settings import RuntimeSettings, SettingsError
 from codelab_runtime.backend import open_backend
+from fakes.certificates import Authority
 from harness.agent import Agent, text_of
 from harness.runtimes import Cluster, cluster
 from harness.sentinels import Watched, watched
@@ -85,21 +88,38 @@ async def test_a_reader_of_what_the_store_lost_is_told_so(
         assert resync["epoch"] != position.partition(":")[0]
 
 
-async def test_a_password_for_the_server_and_another_for_its_sentinels(tmp_path: Path) -> None:
+async def answered(redis: Redis, name: str) -> object:
+    """A value, asked for until the store answers."""
+    with anyio.fail_after(FAILOVER_S):
+        while True:
+            try:
+                return await redis.get(name)
+            except (RedisError, OSError):
+                await asyncio.sleep(0.05)
+
+
+async def test_passwords_and_tls_to_the_servers_and_their_sentinels(tmp_path: Path) -> None:
     (tmp_path / "word").write_text("for-the-server\n")
     (tmp_path / "sentinel-word").write_text("for-the-sentinels\n")
     words = {"password": "for-the-server", "sentinel_password": "for-the-sentinels"}
-    async with watched(tmp_path, **words) as store:
+    authority = Authority(tmp_path)
+    context = authority.server("127.0.0.1")
+    async with watched(tmp_path, **words, context=context) as store:
         settings = RuntimeSettings.exactly(
             redis_url=store.url,
             redis_password_file=tmp_path / "word",
             redis_sentinel_password_file=tmp_path / "sentinel-word",
+            redis_ca_file=authority.file,
         )
         async with open_backend(settings) as backend:
             assert await backend.commands.set("name", "value")
+            await store.copied("two", of="one")
 
-        async with store.bare("one") as master:
-            assert await master.get("name") == b"value"
+            await store.kill("one")
+            await moved(store)
+
+            assert await answered(backend.commands, "name") == b"value"
+            assert await answered(backend.channels, "name") == b"value"
 
 
 async def test_a_master_that_slept_through_the_failover_gets_no_more_commands(
@@ -129,6 +149,7 @@ async def test_a_master_that_slept_through_the_failover_gets_no_more_commands(
         ("redis+cluster://h1,h2", "Redis Cluster is not supported by this release"),
         ("redis+sentinel://h1", "ends in /<name of the master>"),
         ("http://:word@h1", "the address of a store begins with one of"),
+        ("redis://h:word", "not an address of a store"),
     ],
 )
 async def test_an_address_that_cannot_be_used_ends_the_start(url: str, why: str) -> None:

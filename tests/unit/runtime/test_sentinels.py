@@ -1,128 +1,173 @@
-"""A pool that asks Sentinels where the master is; real failovers are in the integration tests."""
-
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
+import anyio
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as StoreConnectionError
 
-from codelab_runtime.sentinels import PackedMaster, PackedTlsMaster, master_pool
+from codelab_core.server import cancelled_at_end
+from codelab_runtime.sentinels import MasterPool, master_pool
 from codelab_runtime.store_address import SentinelAddress
+from fakes.talking_store import TalkingStore, talking_store, watched_master
+
+NOBODY = 1
+"""A port where nobody listens."""
 
 
 @dataclass
-class Talk:
-    """Speaks the store's protocol: as a Sentinel that knows a master, and as that master."""
+class Sight:
+    """Two stores, and a Sentinel that says which of them is the master."""
 
-    master: str = "main"
-    port: int = 0
-    heard: list[list[str]] = field(default_factory=list)
-    open: int = 0
+    stores: list[TalkingStore] = field(default_factory=list)
+    sentinel: Any = None
+    master: int = 0
+    name: str = "m"
+    flags: str = "master"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until it ends."""
-        self.open += 1
-        while words := await _command(reader):
-            self.heard.append(words)
-            writer.write(self._answer([word.upper() for word in words]))
-        writer.close()
-        self.open -= 1
-
-    def _answer(self, words: list[str]) -> bytes:
-        match words:
-            case ["SENTINEL", "MASTERS"]:
-                facts = {"name": self.master, "ip": "127.0.0.1", "port": str(self.port)}
-                facts |= {"flags": "master", "num-other-sentinels": "0", "quorum": "1"}
-                return b"*1\r\n" + _map(facts)
-            case ["HELLO", *_]:
-                return b"%1\r\n+proto\r\n:3\r\n"
-            case ["PING", *_]:
-                return b"+PONG\r\n"
-        return b"+OK\r\n"
+    def said(self, _command: list[bytes]) -> str:
+        """The Sentinel's word."""
+        port = self.stores[self.master].port
+        return watched_master(self.name, port, 7 + self.master, self.flags)
 
 
-def _map(facts: dict[str, str]) -> bytes:
-    texts = [f"${len(text)}\r\n{text}\r\n" for fact in facts.items() for text in fact]
-    return f"%{len(facts)}\r\n{''.join(texts)}".encode()
-
-
-async def _command(reader: asyncio.StreamReader) -> list[str]:
-    """The words of the next command; none at the end."""
-    words = []
-    for _ in range(int((await reader.readline())[1:] or 0)):
-        size = int((await reader.readline())[1:])
-        words.append((await reader.readexactly(size + 2))[:-2].decode())
-    return words
+def answered(command: list[bytes]) -> str:
+    """A store's word; it is silent about `WAIT`."""
+    return "" if command[0] == b"WAIT" else "+PONG\r\n"
 
 
 @asynccontextmanager
-async def talking(master: str = "main") -> AsyncIterator[Talk]:
-    talk = Talk(master)
-    server = await asyncio.start_server(talk.serve, "127.0.0.1", 0)
-    talk.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield talk
+async def sights() -> AsyncIterator[tuple[Sight, Redis, MasterPool]]:
+    """They, and a client that was told of two Sentinels; the first one is not there."""
+    async with AsyncExitStack() as stack:
+        sight = Sight()
+        for _ in range(2):
+            sight.stores.append(await stack.enter_async_context(talking_store(answered)))
+        sight.sentinel = await stack.enter_async_context(talking_store(sight.said))
+        watchers = (("127.0.0.1", NOBODY), ("127.0.0.1", sight.sentinel.port))
+        pool = master_pool(
+            SentinelAddress(watchers, "m", is_tls=False),
+            {},
+            max_connections=4,
+            timeout=1,
+            protocol=3,
+            retry=Retry(NoBackoff(), 0),
+        )
+        redis = Redis.from_pool(pool)
+        stack.push_async_callback(redis.aclose)
+        yield sight, redis, cast("MasterPool", pool)
 
 
-def address(*ports: int, is_tls: bool = False) -> SentinelAddress:
-    return SentinelAddress(tuple(("127.0.0.1", port) for port in ports), "main", is_tls)
+async def closed(server: TalkingStore) -> None:
+    """Wait until nobody is connected to a server."""
+    with anyio.fail_after(3):
+        while server.open:  # noqa: ASYNC110 -- it sees it when it reads
+            await asyncio.sleep(0.001)
 
 
-async def test_a_command_goes_to_the_master_that_the_sentinels_name() -> None:
-    async with talking() as talk:
-        pool = master_pool(address(1, talk.port), {"password": "w"}, max_connections=1)
-        redis = Redis(connection_pool=pool)
+async def test_commands_go_to_the_master() -> None:
+    async with sights() as (sight, redis, pool):
+        before = pool.term
+        await redis.ping()
 
-        assert await redis.ping()
-
-        await redis.aclose()
-        await pool.disconnect()
-    assert [words for words in talk.heard if "w" in words] == [
-        ["HELLO", "3", "AUTH", "default", "w"]
-    ]
-    assert ["SENTINEL", "MASTERS"] in talk.heard
+        assert [store.told for store in sight.stores] == [[[b"PING"]], []]
+        assert (before, pool.term) == ("", "7")
 
 
-async def test_closing_the_pool_leaves_no_connection_to_anybody() -> None:
-    async with talking() as talk:
-        pool = master_pool(address(talk.port), {}, max_connections=1)
-        await Redis(connection_pool=pool).ping()
-        assert talk.open == 2
+async def test_a_look_closes_connections_to_a_master_of_before() -> None:
+    async with sights() as (sight, redis, pool):
+        await redis.ping()
+        sight.master = 1
 
-        await pool.disconnect()
+        await pool.look()
 
-        async with asyncio.timeout(5):
-            while talk.open:  # noqa: ASYNC110 -- it is the other side that ends
-                await asyncio.sleep(0)
-
-
-async def test_idle_connections_alone_leave_the_sentinels_be() -> None:
-    async with talking() as talk:
-        pool = master_pool(address(talk.port), {}, max_connections=1)
-        await Redis(connection_pool=pool).ping()
-
-        await pool.disconnect(inuse_connections=False)
-
-        assert await Redis(connection_pool=pool).ping()
-        await pool.disconnect()
+        await closed(sight.stores[0])
+        await redis.ping()
+        assert [len(store.told) for store in sight.stores] == [1, 1]
+        assert pool.term == "8"
 
 
-async def test_sentinels_that_watch_another_master_know_none() -> None:
-    async with talking("other") as talk:
-        pool = master_pool(address(talk.port), {}, max_connections=1)
+async def test_a_command_that_waits_for_a_master_of_before_fails_at_once() -> None:
+    async with sights() as (sight, redis, pool), cancelled_at_end() as tasks:
+        waiting = tasks.create_task(failure(redis))
+        with anyio.fail_after(3):
+            while not sight.stores[0].told:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        sight.master = 1
+
+        await pool.look()
+
+        with anyio.fail_after(3):
+            assert isinstance(await waiting, StoreConnectionError)
+
+
+async def failure(redis: Redis) -> Exception | None:
+    """What a command ends with that nobody answers."""
+    try:
+        await cast("Any", redis).execute_command("WAIT", 1, 0)
+    except StoreConnectionError as error:
+        return error
+    return None
+
+
+async def test_a_look_that_finds_nothing_new_closes_nothing() -> None:
+    async with sights() as (sight, redis, pool):
+        await redis.ping()
+
+        await pool.look()
+        await pool.look()
+
+        assert sight.stores[0].open == 1
+        assert sight.sentinel.open == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"name": "other"}, id="of another name"),
+        pytest.param({"flags": "master,s_down"}, id="that does not answer"),
+        pytest.param({"flags": "slave"}, id="that is none"),
+    ],
+)
+async def test_a_master_is_not_asked(change: dict[str, str]) -> None:
+    async with sights() as (sight, redis, pool):
+        for name, value in change.items():
+            setattr(sight, name, value)
 
         with pytest.raises(MasterNotFoundError):
-            await Redis(connection_pool=pool).ping()
+            await redis.ping()
 
-        await pool.disconnect()
+        assert [store.told for store in sight.stores] == [[], []]
+        assert pool.term == ""
 
 
-@pytest.mark.parametrize(("is_tls", "kind"), [(False, PackedMaster), (True, PackedTlsMaster)])
-async def test_over_tls_both_are_asked_over_tls(*, is_tls: bool, kind: type) -> None:
-    pool = master_pool(address(1, is_tls=is_tls), {}, max_connections=1)
+async def test_without_sentinels_the_master_of_before_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with sights() as (sight, redis, pool):
+        await redis.ping()
+        sight.flags = "master,o_down"
 
-    assert pool.connection_class is kind
-    await pool.disconnect()
+        await pool.look()
+        await redis.ping()
+
+        assert len(sight.stores[0].told) == 2
+        assert "no Sentinel answers" in caplog.messages
+
+
+async def test_the_end_closes_everything() -> None:
+    async with sights() as (sight, redis, _):
+        await redis.ping()
+
+        await redis.aclose()
+
+        await closed(sight.stores[0])
+        await closed(sight.sentinel)
