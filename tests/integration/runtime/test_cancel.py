@@ -19,6 +19,7 @@ STATES = [
 
 @pytest.mark.parametrize(("text", "sign"), STATES)
 async def test_cancel_ends_the_turn(agent: Agent, text: str, sign: str) -> None:
+    """T-14, R-21."""
     await agent.say(text)
     await agent.until(sign)
     began = time.monotonic()

@@ -19,6 +19,7 @@ SLOW = "write 60 tokens at 100 per second"
 
 
 async def test_a_message_is_echoed_and_answered(agent: Agent) -> None:
+    """R-02, W-02."""
     status, body = await agent.post(
         "message", cid="k-1", message={"type": "user_message", "content": "echo hi"}
     )
@@ -55,6 +56,7 @@ async def test_the_plans_own_curl_works(pair: Cluster) -> None:
 
 
 async def test_a_message_sent_twice_to_two_runtimes_is_one_turn(agent: Agent) -> None:
+    """R-02."""
     message = {"type": "user_message", "content": "echo hi"}
 
     answers = [await agent.post("message", node=n, cid="k-1", message=message) for n in range(4)]
