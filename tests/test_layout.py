@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
@@ -81,3 +82,19 @@ def test_pins_have_hashes_and_no_addresses() -> None:
         assert "://" not in text
         assert all("==" in pin for pin in pins)
         assert text.count("--hash=sha256:") >= len(pins)
+
+
+def test_tools_are_at_home_in_the_client_and_no_service_sees_a_workspace() -> None:
+    """T-08: what reads files or starts git stands in the client; containers mount none of it."""
+    names = {"workspace.py", "file_tools.py", "git_tools.py", "patch_tools.py", "prompt_tool.py"}
+    homes = {name for name, folder in PACKAGES.items() for n in names if [*folder.rglob(n)]}
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    volumes = {name: service.get("volumes", []) for name, service in services.items()}
+
+    assert homes == {"client"}
+    assert volumes == {
+        "redis": ["redis:/data"],
+        "llm-proxy": [],
+        "agent-runtime": [],
+        "gateway": [],
+    }

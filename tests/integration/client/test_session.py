@@ -1,13 +1,17 @@
 """The terminal client against the real services: tools, reviews, resume."""
 
 import asyncio
+import json
+import secrets
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from codelab_core.clock import jitter_source
+from fakes.repository import Repository
 from fakes.tcp_proxy import tcp_proxy
 from harness.person import Record, person
 from harness.services import Services
@@ -91,6 +95,54 @@ async def test_nothing_chosen_leaves_the_file_alone(platform: Services, workspac
 
     assert (workspace / "a.txt").read_text() == FIVE
     assert session.transcript.text(texts[-1]).endswith("Nothing changed.")
+
+
+async def test_what_is_read_is_in_the_answer(platform: Services, workspace: Path) -> None:
+    """T-01: a marker that nobody can know without the file."""
+    marker = secrets.token_hex(16)
+    (workspace / "README.md").write_text(f"# A project\n\n{marker}\n")
+
+    async with person(platform.gateway_url, workspace) as (session, _):
+        await session.ask("Read the README file")
+        texts = list(session.transcript.texts)
+
+    assert marker in session.transcript.text(texts[-1])
+
+
+async def test_the_last_commit_the_index_and_the_working_tree_are_explained(
+    platform: Services, workspace: Path
+) -> None:
+    """T-03: on a repository that git made."""
+    repository = await Repository.made(workspace)
+    await repository.commit(a_py="first = 1\n")
+    await repository.commit(a_py="second = 2\n")
+    repository.write("a.py", "staged = 3\n")
+    await repository.git("add", "-A")
+    repository.write("a.py", "working = 4\n")
+
+    async with person(platform.gateway_url, workspace, session_id="git") as (session, record):
+        answers = []
+        for text in (
+            "Show me what changed in the last commit",
+            "show the diff of a.py staged",
+            "show the diff",
+        ):
+            await session.ask(text)
+            answers.append(session.transcript.text([*session.transcript.texts][-1]))
+
+    assert [frame["arguments"] for frame in record.of("tool_call")] == [
+        {"revision": "HEAD~1..HEAD"},
+        {"path": "a.py", "staged": True},
+        {},
+    ]
+    assert answers == ["1 files changed:\n- a.py (+1 -1)"] * 3
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        history = await http.get(f"{platform.gateway_url}/api/v1/sessions/git/history")
+    told = [m["content"] for m in history.json()["messages"] if m["role"] == "tool"]
+    changes = [("first = 1", "second = 2"), ("second = 2", "staged = 3")]
+    changes.append(("staged = 3", "working = 4"))
+    found = [json.loads(text)["diff"].splitlines()[-2:] for text in told]
+    assert found == [[f"-{old}", f"+{new}"] for old, new in changes]
 
 
 @pytest.mark.parametrize(("answers", "written"), [("all", True), ("none", False)])

@@ -334,3 +334,19 @@ def test_an_answer_that_a_successor_finds_is_worked_out_by_it() -> None:
     heir.resume()
 
     assert heir.effects == [Compute("c1-1-0", "edit", given)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("read_file", {"path": "src/auth.js"}), ("apply_patch", {"diff": "diff --git a/a b/a"})],
+)
+def test_a_call_has_the_same_names_on_the_wire_whatever_the_model_calls_them(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    """W-09, X-02: `tool_name` and `arguments`, always; `tool` and `args` nowhere."""
+    session = asking((tool, arguments))
+
+    (event,) = session.work_out("c1-1-0")
+
+    assert (event["tool_name"], event["arguments"]) == (tool, arguments)
+    assert not {"tool", "args", "name"} & set(event)

@@ -275,7 +275,10 @@ class Slots:
 
 
 class AnySequence(RuleBasedStateMachine):
-    """A session under any sequence of facts; now and then another process goes on with it."""
+    """A session under any sequence of facts; now and then another process goes on with it.
+
+    R-12, R-14, R-21, T-14: one result for each call, one final frame for each turn.
+    """
 
     calls = Bundle("calls")
 
