@@ -8,7 +8,7 @@ import pytest
 
 from codelab_core.clock import SYSTEM_CLOCK
 from harness.cluster_api import Api
-from harness.kubernetes import Cluster, Manifest, small
+from harness.kubernetes import Cluster, Manifest, condition, small
 
 pytestmark = pytest.mark.timeout(300)
 HOT_S = 90.0
@@ -171,17 +171,16 @@ def test_a_store_may_be_away_lack_its_secret_and_refuse_the_password(
 def test_a_quota_that_is_spent_is_told_and_forgotten_when_there_is_room(
     api: Api, stand_in: str, namespace: str
 ) -> None:
-    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}}
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
     path = f"/api/v1/namespaces/{namespace}/resourcequotas"
     api.post(path, {"apiVersion": "v1", "kind": "ResourceQuota", **quota})
 
     api.create("codelabagents", namespace, hollow("many", stand_in))
-    api.told(namespace, "many", "Ready=False/ComponentNotReady")
-    short = api.told(namespace, "many", "Ready=False/ComponentNotReady")
-    reasons = {one["reason"] for one in short["status"]["conditions"]}
+    api.told(namespace, "many", "GatewayReady=False/ReplicaFailure")
+    said = api.told(namespace, "many", "Ready=False")
     began = SYSTEM_CLOCK.monotonic()
     api.delete_path(f"{path}/few")
     api.told(namespace, "many", "Ready=True", 120)
 
     print(f"quota: Ready {since(began):.0f} s after there was room")  # noqa: T201 -- the figure
-    assert "ReplicaFailure" in reasons
+    assert "exceeded quota" in condition(said, "GatewayReady")["message"]
