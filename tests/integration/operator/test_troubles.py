@@ -241,6 +241,18 @@ async def test_a_leader_that_cannot_renew_ends(stage: Bench) -> None:
     assert cut_off.exitcode == 1
 
 
+async def test_a_new_agent_makes_the_operator_look_for_kinds_again(stage: Bench) -> None:
+    async with bench(stage.folder, optional=()) as bare:
+        bare.start("slow", discovery_s=600)
+        bare.agent()
+        await bare.until(bare.is_ready)
+
+        bare.cluster.store.serve(SERVICE_MONITORS)
+        bare.agent("b")
+
+        await bare.until(lambda: len(bare.cluster.objects("ServiceMonitor")) == 6)
+
+
 async def test_monitors_come_when_their_kind_is_installed(stage: Bench) -> None:
     async with bench(stage.folder, optional=()) as bare:
         bare.start("late", discovery_s=0.5)
