@@ -36,7 +36,7 @@ class Surroundings(Protocol):
         """Optional kinds, and switches."""
 
     def rediscover(self) -> None:
-        """A kind is not served any more."""
+        """A kind is not served any more, or may be by now."""
 
     def health(self, key: AgentKey) -> Health:
         """The last facts from the services."""
@@ -125,7 +125,9 @@ class Reconciler:
             await self._save(memory, resource, refused(resource, error, self._now()))
             return Outcome()
         now = self._clock.monotonic()
-        memory.turn_to(agent.uid, agent.generation, now)
+        is_new = memory.turn_to(agent.uid, agent.generation, now)
+        if is_new and self._around.offering().lacks(agent):
+            self._around.rediscover()
         this = self._planned(agent, memory, resource, observed)
         await self._write(this, memory, is_new=not observed.children)
         if this.report.is_kind_missing:

@@ -92,8 +92,12 @@ class Api:
         Of its newest generation; `Type=` stands for a condition that is not there.
         """
         with self.watched("codelabagents", namespace) as watch:
-            about = f"{name}: {said}"
-            return watch.first(lambda one: _tells(one.it, name, said), about, 0.0, limit_s).it
+            try:
+                return watch.first(lambda one: _tells(one.it, name, said), "", 0.0, limit_s).it
+            except AssertionError:
+                seen = [one.it for one in watch.seen if one.it["metadata"]["name"] == name]
+        instead = seen[-1].get("status", {}).get("conditions") if seen else "nothing"
+        raise AssertionError(f"{name} not {said} within {limit_s:g} s, but {instead}")
 
     def pods(self, namespace: str, selector: str = "") -> dict[str, str]:
         """Uids of pods that are not about to go, with the component that each belongs to."""

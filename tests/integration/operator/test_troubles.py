@@ -125,6 +125,20 @@ async def test_a_refused_child_is_said_and_not_sent_again(stage: Bench) -> None:
     assert stage.condition("Stalled")["reason"] == "ChildRejected"
 
 
+async def test_a_quota_of_objects_is_said_and_over_when_there_is_room(stage: Bench) -> None:
+    spent = Fault("apply", "Service", "a-redis", times=-1, status=403, reason="Forbidden")
+    stage.cluster.faults.add(spent)
+    await started(stage)
+
+    stage.agent()
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "Forbidden")
+    spent.times = 0
+    stage.edit("CodelabAgent", "a", {"spec": {"gateway": {"replicas": 2}}})
+    await stage.until(stage.is_ready)
+
+    assert stage.condition("Stalled") == {}
+
+
 async def test_somebody_who_keeps_undoing_our_writes_is_left_alone(stage: Bench) -> None:
     await ready(stage)
 
@@ -239,6 +253,18 @@ async def test_a_leader_that_cannot_renew_ends(stage: Bench) -> None:
     await asyncio.to_thread(cut_off.join, 8)
 
     assert cut_off.exitcode == 1
+
+
+async def test_a_new_agent_makes_the_operator_look_for_kinds_again(stage: Bench) -> None:
+    async with bench(stage.folder, optional=()) as bare:
+        bare.start("slow", discovery_s=600)
+        bare.agent()
+        await bare.until(bare.is_ready)
+
+        bare.cluster.store.serve(SERVICE_MONITORS)
+        bare.agent("b")
+
+        await bare.until(lambda: len(bare.cluster.objects("ServiceMonitor")) == 6)
 
 
 async def test_monitors_come_when_their_kind_is_installed(stage: Bench) -> None:
