@@ -60,7 +60,7 @@ kind: images ## a kind cluster with operator and sample agent, and the chart's o
 e2e: setup ## tests of images, compose and a kind cluster of their own; after `make images`
 	$(BIN)/pytest -q tests/e2e $(ARGS)
 
-chart: setup ## tests of the chart and of skaffold.yaml; they need helm
+chart: setup ## tests of the chart and of skaffold.yaml; they need helm and skaffold
 	$(BIN)/pytest -q tests/chart $(ARGS)
 
 load: setup ## 100 WebSockets, 10 requests a second, 5 minutes (ARGS='--duration 60': shorter)
