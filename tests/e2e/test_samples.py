@@ -45,7 +45,7 @@ def test_every_rendering_of_the_chart_is_accepted(
     said = cluster.helm("template", "one", chart, "-n", namespace, "--set", values, *NEW)
     file.write_text(said)
 
-    judged = cluster.said("-n", namespace, "apply", *SERVER, "-f", str(file))
+    judged = cluster.said("apply", *SERVER, "-f", str(file))
 
     assert (judged.returncode, judged.stderr) == (0, "")
 
