@@ -52,7 +52,8 @@ images: ## the four container images, by the tags that the chart and compose nam
 kind: images ## a kind cluster with operator and sample agent, and the chart's own test in it
 	kind create cluster --name $(CLUSTER) --image $(KIND_IMAGE) --wait 60s
 	kind load docker-image $(foreach folder,$(DOCKERFILES),codelab/$(notdir $(folder)):$(VERSION)) --name $(CLUSTER)
-	-kind load docker-image redis:8.0 --name $(CLUSTER) # a node that is online fetches it itself
+	-if $(DOCKER) image inspect redis:8.0 >/dev/null 2>&1; then \
+	    kind load docker-image redis:8.0 --name $(CLUSTER); fi # else the node fetches it itself
 	helm install codelab-agent charts/codelab-agent --set agent.create=true --wait
 	kubectl wait --for=condition=Ready cla/agent --timeout=300s
 	helm test codelab-agent
