@@ -52,7 +52,8 @@ images: ## the four container images, by the tags that the chart and compose nam
 kind: images ## a kind cluster with operator and sample agent, and the chart's own test in it
 	kind create cluster --name $(CLUSTER) --image $(KIND_IMAGE) --wait 60s
 	kind load docker-image $(foreach folder,$(DOCKERFILES),codelab/$(notdir $(folder)):$(VERSION)) --name $(CLUSTER)
-	-kind load docker-image redis:8.0 --name $(CLUSTER) # a node that is online fetches it itself
+	-if $(DOCKER) image inspect redis:8.0 >/dev/null 2>&1; then \
+	    kind load docker-image redis:8.0 --name $(CLUSTER); fi # else the node fetches it itself
 	helm install codelab-agent charts/codelab-agent --set agent.create=true --wait
 	kubectl wait --for=condition=Ready cla/agent --timeout=300s
 	helm test codelab-agent
@@ -60,7 +61,7 @@ kind: images ## a kind cluster with operator and sample agent, and the chart's o
 e2e: setup ## tests of images, compose and a kind cluster of their own; after `make images`
 	$(BIN)/pytest -q tests/e2e $(ARGS)
 
-chart: setup ## tests of the chart and of skaffold.yaml; they need helm
+chart: setup ## tests of the chart and of skaffold.yaml; they need helm and skaffold
 	$(BIN)/pytest -q tests/chart $(ARGS)
 
 load: setup ## 100 WebSockets, 10 requests a second, 5 minutes (ARGS='--duration 60': shorter)

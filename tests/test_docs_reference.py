@@ -108,3 +108,17 @@ def test_every_setting_and_code_that_is_spoken_of_exists() -> None:
     }
 
     assert spoken - known - outside == set()
+
+
+@pytest.mark.parametrize("folder", ["core", "images", "operator"])
+def test_every_metric_of_the_sources_is_on_its_page(folder: str) -> None:
+    """D-08, O-04."""
+    page = (DOCS / "metrics.md").read_text()
+    sources = [file.read_text() for file in (DOCS.parent / folder).rglob("*.py")]
+    made = {
+        name
+        for text in sources
+        for name in re.findall(r'\b(?:Counter|Gauge|Histogram)\(\s*f?"([^"{]*)', text)
+    }
+
+    assert [name for name in made if f"`{name}" not in page] == []

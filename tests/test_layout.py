@@ -98,3 +98,33 @@ def test_tools_are_at_home_in_the_client_and_no_service_sees_a_workspace() -> No
         "agent-runtime": [],
         "gateway": [],
     }
+
+
+def test_one_version_everywhere() -> None:
+    """What `make images` builds is what chart and skaffold install and the operator asks for."""
+    files = [
+        "Makefile",
+        "charts/codelab-agent/Chart.yaml",
+        "operator/codelab_operator/api_group.py",
+    ]
+    projects = [*ROOT.glob("*/pyproject.toml"), *ROOT.glob("images/*/pyproject.toml")]
+    pattern = r'^(?:VERSION|version|appVersion|RELEASE: Final) *:?[:=] *"?(\d+\.\d+\.\d+)'
+
+    found = {
+        file: set(re.findall(pattern, file.read_text(), re.MULTILINE))
+        for file in (*(ROOT / name for name in files), *projects)
+    }
+    (release,) = set[str]().union(*found.values())
+
+    assert len(found) == 9
+    assert all(versions == {release} for versions in found.values())
+    assert f'template: "{release}"' in (ROOT / "skaffold.yaml").read_text()
+
+
+def test_one_node_image_everywhere() -> None:
+    files = [ROOT / "Makefile", ROOT / "manifests/kind.yaml", ROOT / "tests/e2e/conftest.py"]
+
+    images = [set(re.findall(r"kindest/node:v[\d.]+\d", file.read_text())) for file in files]
+
+    assert images[0]
+    assert images == [images[0]] * len(files)

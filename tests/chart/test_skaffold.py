@@ -62,3 +62,13 @@ def test_the_chart_is_given_each_image_that_was_built() -> None:
     for image in DOCKERFILES:
         assert image.replace("/", "_") in given
     assert all((ROOT / file).is_file() for file in release["valuesFiles"])
+
+
+def test_a_changed_file_of_a_service_builds_no_image_but_its_own() -> None:
+    """K-10: an image depends on what its Dockerfile copies."""
+    recipes = {image: (ROOT / file).read_text() for image, file in DOCKERFILES.items()}
+
+    for image, file in DOCKERFILES.items():
+        folder = file.removesuffix("/Dockerfile")
+        having = [one for one, recipe in recipes.items() if f"COPY {folder} " in recipe]
+        assert having == [image]

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.timeout(1200)
 PORT = "18080"
 """A port of this machine that is less likely taken than 8000."""
 KINDS = "all,pvc,secrets,configmaps,networkpolicies"
-LEFT = "configmap/kube-root-ca.crt\nservice/kubernetes"
-"""What there is in an empty namespace."""
+LEFT = "configmap/kube-root-ca.crt\nsecret/clients\nservice/kubernetes"
+"""What there is in an empty namespace, and a Secret that the page has people make."""
 BEFORE, AFTER = "old_name = 1\nprint(old_name)\n", "new_name = 1\nprint(new_name)\n"
 
 
