@@ -13,7 +13,7 @@ PACKAGES = {
     "llmproxy": ROOT / "images/llmproxy/codelab_llmproxy",
     "client": ROOT / "client/codelab_client",
 }
-PAIRED = ["gateway", "llmproxy"]
+PAIRED = ["gateway", "llmproxy", "client"]
 """Packages of which every module has its own test file; the others are on their way."""
 UNPAIRED = {"__init__.py", "__main__.py"}
 SHARED = {"conftest.py", "cases.py"}
