@@ -13,6 +13,11 @@ import orjson
 import pytest
 
 from codelab_core.observability import JsonFormatter
+from codelab_llmproxy.answer_builder import AnswerBuilder, cut
+from codelab_llmproxy.chunks import Chunk
+from codelab_llmproxy.dialect import Ask, Dialect, bearer
+from codelab_llmproxy.dialects import DIALECTS
+from codelab_llmproxy.ndjson import LineParser
 from fakes.dialect_writers import WRITERS, Said, event
 from fakes.upstreams import Fault, Play, Upstream, refusal, upstream
 from harness.llm import Client, proxy_of, user
@@ -76,6 +81,77 @@ async def test_tokens_of_a_provider_come_through(tmp_path: Path, kind: str) -> N
     assert b"git_diff" in acting.asked[0].raw
     assert acting.asked[0].headers["accept-encoding"] == "identity"
     assert providers == [{"name": "real", "kind": kind, "models": 1}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_chat_gives_a_provider_s_answer_in_one_json(tmp_path: Path, kind: str) -> None:
+    """P-03, P-14: text, calls and usage."""
+    arguments = ('{"staged": true}', '{"path": "a"}')
+    said = Said(("Look", "ing."), ("hm",), tuple(zip(("git_diff", "x"), arguments, strict=True)))
+    async with (
+        proxied(tmp_path, kind, Play(tuple(WRITERS[kind](said)))) as (proxy, _),
+        proxy.post("/llm/chat", ASK) as response,
+    ):
+        answer = await response.json()
+
+    message = answer["message"]
+    assert message["content"] == "Looking."
+    assert message["tool_calls"] == [
+        {"index": 0, "name": "git.diff", "arguments": {"staged": True}},
+        {"index": 1, "name": "x", "arguments": {"path": "a"}},
+    ]
+    assert (answer["finish_reason"], answer["provider"]) == ("tool_calls", "real")
+    assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (11, 7)
+
+
+async def test_a_new_provider_brings_nothing_but_its_own_dialect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-08: one that is asked in plain text, and answers a line for each word."""
+    monkeypatch.setitem(DIALECTS, "ollama", PLAIN_TEXT)
+    play = Play((b"Hello\nyo", b"u\n.\n"), media="text/plain")
+    async with proxied(tmp_path, "ollama", play) as (proxy, acting):
+        answer = await proxy.stream(ASK)
+
+    assert {event.kind for event in answer.events} == {b"token", b"done"}
+    assert answer.text == "Hello you "
+    assert (acting.asked[0].path, acting.asked[0].raw) == ("/say", b"Hi")
+
+
+class PlainText:
+    """Its stream ends with a line that is a dot."""
+
+    malformed = 0
+
+    def __init__(self, ask: Ask) -> None:
+        self._answer, self._lines = AnswerBuilder(ask), LineParser()
+
+    @property
+    def pieces(self) -> int:
+        return self._answer.pieces
+
+    def feed(self, piece: bytes) -> list[Chunk]:
+        for line in self._lines.feed(piece):
+            if line == b".":
+                self._answer.finish(None, None, {})
+            else:
+                self._answer.say(f"{line.decode()} ")
+        return self._answer.take()
+
+    def rest(self) -> list[Chunk]:
+        return self._answer.take()
+
+    def close(self) -> list[Chunk]:
+        raise cut()
+
+
+PLAIN_TEXT = Dialect(
+    path="/say",
+    health_path="/",
+    encode=lambda ask: ask.request.messages[-1].content.encode(),
+    decoder=PlainText,
+    headers=bearer,
+)
 
 
 async def test_names_that_people_know_lead_to_the_provider_of_their_kind(tmp_path: Path) -> None:
