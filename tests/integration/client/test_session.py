@@ -73,6 +73,36 @@ async def test_a_replacement_reaches_every_file(platform: Services, workspace: P
     assert {frame["outcome"] for frame in record.of("tool_resolved")} == {"completed"}
 
 
+async def test_parallel_calls_run_at_once_and_writes_to_one_file_in_order(
+    platform: Services, workspace: Path
+) -> None:
+    """P-15: the model goes on once, after the last of the results."""
+    for name in ("a", "b", "c"):
+        (workspace / name).write_text(f"this is {name}\n")
+    reads = " and ".join(f'read_file with {{"path": "{name}"}}' for name in ("a", "b", "c"))
+    writes = " and ".join(
+        f'write_file with {{"path": "n", "content": "{text}"}}' for text in ("one", "two")
+    )
+
+    async with person(platform.gateway_url, workspace) as (session, record):
+        read = await session.ask(f"call {reads}")
+        wrote = await session.ask(f"call {writes}")
+
+    steps = [
+        (frame["type"], frame["call_id"])
+        for frame in record.frames
+        if frame["type"] == "tool_call" or frame.get("phase") == "result"
+    ]
+    assert steps[:3] == [("tool_call", f"c1-1-{n}") for n in range(3)]
+    assert sorted(steps[3:6]) == [("tool_resolved", f"c1-1-{n}") for n in range(3)]
+    assert steps[6:] == [
+        *(("tool_call", "c2-1-0"), ("tool_resolved", "c2-1-0")),
+        *(("tool_call", "c2-1-1"), ("tool_resolved", "c2-1-1")),
+    ]
+    assert [turn["usage"]["inferences"] for turn in (read, wrote)] == [2, 2]
+    assert (workspace / "n").read_text() == "two"
+
+
 async def test_only_the_chosen_hunks_are_applied(platform: Services, workspace: Path) -> None:
     """R-17: hunks 1 and 3 of five, nothing else."""
     (workspace / "a.txt").write_text(FIVE)
