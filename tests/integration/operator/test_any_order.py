@@ -298,7 +298,7 @@ def conditions(agent: Json) -> list[Json]:
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=20,
+    max_examples=100,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
