@@ -60,6 +60,11 @@ class FakeCluster:
         """Requests that were meant to change something; Lease and Events aside."""
         return [r for r in self.log if r.is_write and r.kind not in {"Lease", "Event"}]
 
+    @property
+    def is_read(self) -> bool:
+        """Every watch was sent everything."""
+        return all(collection.is_read for collection in self.store.collections.values())
+
     def objects(self, kind: str) -> dict[tuple[str, str], Json]:
         """All objects of a kind, by namespace and name."""
         return {key: s.manifest for key, s in self.store.of(kind).objects.items()}
