@@ -1,7 +1,6 @@
 """Real operator processes against the fake API server, and what tests want to know of both."""
 
 import asyncio
-import contextlib
 import multiprocessing
 import os
 import re
@@ -12,13 +11,13 @@ from contextlib import asynccontextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
-from urllib import request
+from urllib import error, request
 
 from codelab_operator.api_group import HASH_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
 from fakes.cluster.requests import Logged
-from fakes.cluster.server import FakeCluster, fake_cluster
+from fakes.cluster.serving import ServedCluster, fake_cluster
 from fakes.cluster.store import Stored
 from fakes.cluster.writes import Write
 
@@ -54,7 +53,7 @@ def operate(fields: dict[str, Any], log: str) -> None:
 class Bench:
     """A fake cluster and the operators that were started on it."""
 
-    def __init__(self, cluster: FakeCluster, folder: Path) -> None:
+    def __init__(self, cluster: ServedCluster, folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
         self.running: list[ForkServerProcess] = []
@@ -141,11 +140,22 @@ class Bench:
     def _ask(self) -> None:
         """Ask every operator for something: a machine that is busy makes us wait longer."""
         for name, process in self._names.items():
-            if not process.is_alive():
-                continue
-            if port := PORT.search(self.log(name)):
-                with contextlib.suppress(OSError):
-                    request.urlopen(f"http://127.0.0.1:{port[1]}/readyz", timeout=5).close()
+            if process.is_alive():
+                self.probe(name)
+
+    def probe(self, name: str = "operator", path: str = "/readyz") -> int:
+        """Status of a probe's answer; 0: none."""
+        port = PORT.search(self.log(name))
+        try:
+            with request.urlopen(
+                f"http://127.0.0.1:{port[1] if port else 1}{path}", timeout=5
+            ) as it:
+                return int(it.status)
+        except error.HTTPError as refusal:
+            with refusal:
+                return refusal.code
+        except OSError:
+            return 0
 
     def agent(self, name: str = "a", spec: Json | None = None, namespace: str = "ns") -> Stored:
         """Create an agent, as a person does."""
