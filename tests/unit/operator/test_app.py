@@ -186,7 +186,7 @@ async def test_a_loop_that_stands_shows_in_liveness(cluster: FakeCluster) -> Non
 
 async def test_a_queue_that_stands_shows_in_liveness_of_a_leader(cluster: FakeCluster) -> None:
     async with running(settings(cluster)) as operator:
-        await until(lambda: holder(cluster))
+        await until(lambda: operator._is_leading)
         operator._oldest_due_s = 121.0
 
         assert operator._is_alive().text == "queue stalled"
