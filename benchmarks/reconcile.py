@@ -22,7 +22,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from fakes.cluster import writes  # noqa: E402 -- the tests' folder is on the path only now
-from fakes.cluster.server import FakeCluster, fake_cluster  # noqa: E402 -- as above
+from fakes.cluster.server import FakeCluster  # noqa: E402 -- as above
+from fakes.cluster.serving import fake_cluster  # noqa: E402 -- as above
 from fakes.cluster.store import Change, Collection  # noqa: E402 -- as above
 from fakes.cluster.writes import Write  # noqa: E402 -- as above
 

@@ -5,8 +5,8 @@ Tests drive it from the same loop: they read `store`, set `faults`, and wait on 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -59,6 +59,11 @@ class FakeCluster:
     def writes(self) -> list[Logged]:
         """Requests that were meant to change something; Lease and Events aside."""
         return [r for r in self.log if r.is_write and r.kind not in {"Lease", "Event"}]
+
+    @property
+    def is_read(self) -> bool:
+        """Every watch was sent everything."""
+        return all(collection.is_read for collection in self.store.collections.values())
 
     def objects(self, kind: str) -> dict[tuple[str, str], Json]:
         """All objects of a kind, by namespace and name."""
@@ -225,30 +230,3 @@ def refused(refusal: answers.RefusedError) -> web.Response:
     if refusal.retry_after_s is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
-
-
-@asynccontextmanager
-async def fake_cluster(
-    port: int = 0, *, optional: tuple[Resource, ...] = OPTIONAL
-) -> AsyncIterator[FakeCluster]:
-    """A running server; `url` says where."""
-    cluster = FakeCluster(optional=optional)
-    server = web.Server(cluster.answer, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    cluster.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield cluster
-    finally:
-        for disturbance in cluster.disturbances.values():
-            disturbance.cut.set()
-        for collection in cluster.store.collections.values():
-            collection.changed.set()
-        await runner.cleanup()
-        for _ in range(LAST_CLOSES):  # the sockets of clients that were killed
-            await asyncio.sleep(LAST_CLOSE_S)
-            if not server.connections:
-                break
-        await asyncio.sleep(LAST_CLOSE_S)

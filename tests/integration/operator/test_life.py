@@ -7,6 +7,8 @@ import pytest
 
 from harness.operators import Bench, comparable
 
+pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
+
 MONITORS = 3
 CHILDREN = 15 + MONITORS
 STATUSES = 2
@@ -25,7 +27,7 @@ async def test_an_empty_specification_becomes_ready_with_one_write_per_child_and
     stage: Bench,
 ) -> None:
     stage.start()
-    await stage.until(lambda: len(stage.cluster.log) > 10)
+    await stage.leads()
 
     stage.agent()
     await stage.until(stage.is_ready)
@@ -52,7 +54,7 @@ async def test_a_fresh_operator_writes_nothing_to_agents_that_are_as_they_should
     assert await stage.stop(stage.running[0]) == 0
 
     stage.start("second")
-    await stage.until(lambda: '"leading"' in stage.log("second"))
+    await stage.leads("second")
     written = await stage.rest()
 
     assert written == []

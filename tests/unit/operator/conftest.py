@@ -9,7 +9,8 @@ from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator.connection import Connection
 from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
-from fakes.cluster.server import FakeCluster, fake_cluster
+from fakes.cluster.server import FakeCluster
+from fakes.cluster.serving import fake_cluster
 from fakes.still_clock import StillClock
 from harness.driven import Driven
 

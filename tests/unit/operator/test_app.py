@@ -184,6 +184,14 @@ async def test_a_loop_that_stands_shows_in_liveness(cluster: FakeCluster) -> Non
         assert operator._is_alive().text == "event loop stalled"
 
 
+async def test_a_queue_that_stands_shows_in_liveness_of_a_leader(cluster: FakeCluster) -> None:
+    async with running(settings(cluster)) as operator:
+        await until(lambda: operator._is_leading)
+        operator._oldest_due_s = 121.0
+
+        assert operator._is_alive().text == "queue stalled"
+
+
 async def test_streams_begin_anew_when_an_optional_kind_comes(cluster: FakeCluster) -> None:
     monitors = cluster.store.collections.pop(("monitoring.coreos.com/v1", "servicemonitors"))
     make(cluster)

@@ -60,6 +60,18 @@ async def test_all_pages_of_a_list_go_to_the_inbox_and_kopf_gets_none_of_it(
     assert page["metadata"]["resourceVersion"] == str(listing.version)
 
 
+async def test_a_list_whose_pages_expired_begins_again(
+    session: StreamSession, cluster: FakeCluster, listed: Listed
+) -> None:
+    services(cluster, 5)
+    cluster.faults.add(Fault("list", skip=2, status=410))
+
+    await session.request("get", f"{cluster.url}/api/v1/services?limit=2")
+
+    assert [r.status for r in cluster.log] == [200, 200, 410, 200, 200, 200]
+    assert [seen.key.name for seen in listed[0].objects] == [f"s{n}" for n in range(5)]
+
+
 async def test_a_list_of_one_namespace_says_which(
     session: StreamSession, cluster: FakeCluster, listed: Listed
 ) -> None:
