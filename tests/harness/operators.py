@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib import error, request
 
 from codelab_core.clock import SystemClock
-from codelab_operator.api_group import HASH_ANNOTATION
+from codelab_operator.api_group import HASH_ANNOTATION, ROTATION_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
 from fakes.cluster.requests import Logged
@@ -235,8 +235,9 @@ def comparable(manifest: Json) -> Json:
     """An object without versions, uids, times and random values."""
     gone = {"uid", "resourceVersion", "creationTimestamp", "ownerReferences", "generation"}
     metadata = {k: v for k, v in manifest["metadata"].items() if k not in gone}
-    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, too
-    metadata["annotations"] = {k: v for k, v in notes.items() if k != HASH_ANNOTATION}
+    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, the other has a time
+    passing = {HASH_ANNOTATION, ROTATION_ANNOTATION}
+    metadata["annotations"] = {k: v for k, v in notes.items() if k not in passing}
     body = {k: v for k, v in manifest.items() if k not in {"status", "data"}}
     return body | {"metadata": metadata, "data": sorted(manifest.get("data", {}))}
 

@@ -125,7 +125,7 @@ async def test_a_refused_child_is_said_and_not_sent_again(stage: Bench) -> None:
 async def test_a_quota_of_objects_is_said_and_over_when_there_is_room(stage: Bench) -> None:
     spent = Fault("apply", "Service", "a-redis", times=-1, status=403, reason="Forbidden")
     stage.cluster.faults.add(spent)
-    await started(stage)
+    stage.start()
 
     stage.agent()
     await stage.until(lambda: stage.condition("Stalled").get("reason") == "Forbidden")
