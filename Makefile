@@ -3,6 +3,8 @@
 BIN := .venv/bin
 CODE := core client operator images scripts tests benchmarks
 MEMBERS := core images/gateway images/runtime images/llmproxy client operator
+# Some machines forbid caches of bytecode: then every worker and every command compiles everything.
+export PYTHONDONTWRITEBYTECODE :=
 
 .venv/.ready: requirements/dev.txt pyproject.toml $(MEMBERS:=/pyproject.toml)
 	scripts/uv venv --quiet --allow-existing --python '>=3.12' .venv
