@@ -8,6 +8,8 @@ VERSION := 0.1.0
 CLUSTER ?= codelab
 KIND_IMAGE ?= kindest/node:v1.34.2
 DOCKER ?= docker
+# Some machines forbid caches of bytecode: then every worker and every command compiles everything.
+export PYTHONDONTWRITEBYTECODE :=
 
 .venv/.ready: requirements/dev.txt pyproject.toml $(MEMBERS:=/pyproject.toml)
 	scripts/uv venv --quiet --allow-existing --python '>=3.12' .venv

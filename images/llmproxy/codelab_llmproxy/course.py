@@ -75,7 +75,7 @@ def affinity_of(request: InferenceRequest) -> str:
 
 async def run(course: Course, inference: Inference, track: Track) -> None:
     """Call until the answer is whole, or the plan is at its end; either ends the inference."""
-    plan, number = Plan(), 1
+    plan, number = Plan(restarts=course.target.restarts), 1
     while error := await attempt.run(
         course.attempt(number), inference, track.metrics, track.ticker
     ):

@@ -41,11 +41,14 @@ END: Final = Next("none")
 
 
 class Plan:
-    """The state of one inference; `first` is the failure that its caller is told of."""
+    """The state of one inference; `first` is the failure that its caller is told of.
 
-    def __init__(self) -> None:
+    Without `restarts` text that was shown is never taken back.
+    """
+
+    def __init__(self, *, restarts: bool = True) -> None:
         self.first: CodelabError | None = None
-        self._left = {"retry": MAX_RETRIES, "restart": MAX_RESTARTS}
+        self._left = {"retry": MAX_RETRIES, "restart": MAX_RESTARTS if restarts else 0}
         self._was_spoilt = False
 
     def after(self, error: CodelabError, shown: Shown) -> Next:

@@ -240,9 +240,14 @@ async def test_an_answer_that_ends_early_is_never_whole(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_broken_answer_is_given_anew(tmp_path: Path, kind: str) -> None:
-    """P-18: what was shown of it is taken back, never mixed with the other one."""
-    async with proxied(tmp_path, kind, begun(kind, "cut"), hello(kind)) as (proxy, acting):
+@pytest.mark.parametrize(("fault", "outcome"), [("cut", "cut"), ("hang", "stalled")])
+async def test_a_broken_answer_is_given_anew(
+    tmp_path: Path, kind: str, fault: Fault, outcome: str
+) -> None:
+    """P-18, S-11: what was shown of it is taken back, never mixed with the other one."""
+    models = [{"id": "m-1", "clocks": {"idle_s": 0.1}}]
+    plays = (begun(kind, fault), hello(kind))
+    async with proxied(tmp_path, kind, *plays, models=models) as (proxy, acting):
         answer = await proxy.stream(ASK | {"inference_id": "i-1"})
         async with proxy.post("/llm/chat", ASK | {"inference_id": "i-1"}) as response:
             folded = await response.json()
@@ -253,7 +258,7 @@ async def test_a_broken_answer_is_given_anew(tmp_path: Path, kind: str) -> None:
     assert answer.values(b"restart") == [{"reason": "provider"}]
     assert answer.text == "HelloHello you"
     assert folded["message"]["content"] == "Hello you"
-    assert [one["class"] for one in done["attempts"]] == ["cut", "ok"]
+    assert [one["class"] for one in done["attempts"]] == [outcome, "ok"]
     assert len(acting.asked) == 2
 
 
@@ -268,19 +273,25 @@ async def test_a_provider_that_names_a_short_wait_is_asked_again_after_it(tmp_pa
 
 
 LATE = [
-    pytest.param("headers_s", Play(status=0, fault="hang"), "silent", id="headers"),
-    pytest.param("first_content_s", Play((), fault="hang"), "slow_first_content", id="first"),
-    pytest.param("idle_s", None, "stalled", id="idle"),
+    pytest.param(("headers_s", Play(status=0, fault="hang")), "silent", id="headers"),
+    pytest.param(("first_content_s", Play((), fault="hang")), "slow_first_content", id="first"),
+    pytest.param(("idle_s", None), "stalled", id="idle"),
 ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("clock", "play", "reason"), LATE)
+@pytest.mark.parametrize(("clock", "reason"), LATE)
 async def test_each_silence_has_its_own_limit(
-    tmp_path: Path, kind: str, clock: str, play: Play | None, reason: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    clock: tuple[str, Play | None],
+    reason: str,
 ) -> None:
-    """P-09: and the provider is left at once."""
-    models = [{"id": "m-1", "clocks": {clock: 0.1}}]
+    """P-09, S-11: and the provider is left at once."""
+    monkeypatch.setattr("codelab_llmproxy.plan.MAX_RESTARTS", 0)
+    field, play = clock
+    models = [{"id": "m-1", "clocks": {field: 0.1}}]
     hanging = play or begun(kind, "hang")
     async with proxied(tmp_path, kind, hanging, models=models) as (proxy, acting):
         error = await failure(proxy)

@@ -63,6 +63,14 @@ def test_each_kind_of_another_call_has_its_limit() -> None:
     assert (steps, more) == (["retry", "none"], ["restart", "restart", "none"])
 
 
+def test_a_route_may_forbid_that_text_is_taken_back() -> None:
+    plan = Plan(restarts=False)
+
+    steps = [plan.after(error("cut"), shown).rung for shown in (Shown.NOTHING, Shown.TEXT)]
+
+    assert steps == ["retry", "none"]
+
+
 def test_what_the_model_spoilt_is_made_anew_once() -> None:
     plan = Plan()
 
