@@ -29,5 +29,7 @@ class StoreFields(BaseModel, use_attribute_docstrings=True):
     """Certificate that this client shows."""
     redis_key_file: Path | None = None
     """Private key of that certificate."""
+    redis_allow_eviction: bool = False
+    """Work with a store that drops entries when its memory is full: sessions may get lost."""
     redis_durability: Literal["fast", "strict"] = "fast"
     """`strict`: a write tool starts only once the step before it is on disk."""

@@ -61,11 +61,9 @@ async def gateway(
         health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
-        if keys:
-            tasks.create_task(keys.watch())
-        for file in authenticator.trust.files:
-            tasks.create_task(file.watch())
-        tasks.create_task(endpoints.watch())
+        own = [keys.watch] if keys else []
+        for watch in (*own, *(file.watch for file in authenticator.trust.files), endpoints.watch):
+            tasks.create_task(watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),

@@ -23,6 +23,7 @@ from codelab_runtime.commands import Inbox
 from codelab_runtime.commits import Commits
 from codelab_runtime.connection import Connection
 from codelab_runtime.events_api import EventsApi
+from codelab_runtime.eviction import Eviction
 from codelab_runtime.inference_client import InferenceClient
 from codelab_runtime.keys import Keys
 from codelab_runtime.metrics import Metrics
@@ -56,9 +57,10 @@ async def runtime(
     client = InferenceClient(settings.llmproxy_url, keys, jitter_source())
     async with open_backend(settings) as backend, cancelled_at_end() as tasks, client:
         connection = Connection(backend.commands)
+        eviction = Eviction(connection, clock, is_allowed=settings.redis_allow_eviction)
         service = Service(
             name=settings.service,
-            checks={"redis": connection.ping, "llm-proxy": client.check},
+            checks={"redis": eviction.check, "llm-proxy": client.check},
             keys=keys,
             readiness=Readiness("store"),
             clock=clock,
@@ -68,7 +70,7 @@ async def runtime(
         metrics = Metrics(service.registry)
         models = Models(partial(client.get, "/llm/models"), clock)
         actions = Actions(client, tasks, rules(settings), store_clock, metrics, models)
-        watch = StoreWatch(connection, service.readiness, store_clock)
+        watch = StoreWatch(connection, service.readiness, store_clock, eviction)
         await watch.look()
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))
         if keys:

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
@@ -153,6 +153,17 @@ class Connection:
         """The server's time; raises what it says instead."""
         seconds, micros = await _awaited(self.redis.time())
         return int(seconds) * 1000 + int(micros) // 1000
+
+    async def eviction_policy(self) -> str | None:
+        """What the server drops when its memory is full; `None` where it does not tell.
+
+        Raises what it says instead where it is away.
+        """
+        try:
+            found: dict[str, Any] = await _awaited(self.redis.info("memory"))
+        except ResponseError:  # no right to ask, or no such command
+            return None
+        return found.get("maxmemory_policy")
 
     async def close(self) -> None:
         """Close all sockets."""

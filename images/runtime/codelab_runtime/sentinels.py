@@ -38,7 +38,10 @@ class PackedTlsMaster(Packed, Tls, SentinelManagedSSLConnection):
 
 
 class Watchers(Sentinel):
-    """The Sentinels. `term` counts failovers: it is another one for each master they agree on."""
+    """The Sentinels. `term` is another one for each master that they agree on.
+
+    It counts failovers, and names the master for Sentinels that were made anew and count from 0.
+    """
 
     term = ""
 
@@ -46,7 +49,7 @@ class Watchers(Sentinel):
         """Whether a Sentinel's word about the master can be used."""
         fits = bool(cast("Any", super()).check_master_state(state, service_name))
         if fits:
-            self.term = str(state["config-epoch"])
+            self.term = f"{state['config-epoch']}@{state['ip']}:{state['port']}"
         return fits
 
 
@@ -107,6 +110,9 @@ def master_pool(
             **login,
         },
     )
+    if address.is_tls:
+        for sentinel in watchers.sentinels:
+            sentinel.connection_pool.connection_class = Tls
     kind = PackedTlsMaster if address.is_tls else PackedMaster
     made: BlockingConnectionPool = pool(address.master, watchers, connection_class=kind, **options)
     return made

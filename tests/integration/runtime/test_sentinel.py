@@ -21,17 +21,6 @@ FAILOVER_S = 40
 ANSWER = " ".join(f"t{n:05d}" for n in range(1, 301))
 
 
-async def whole_log(agent: Agent) -> list[dict[str, object]]:
-    """The log up to the end of a turn, read again from its start whenever the reader is cut."""
-    with anyio.fail_after(FAILOVER_S):
-        while True:
-            async with agent.stream() as stream:
-                events = await stream.rest("turn_completed")
-            if events and events[-1]["type"] == "turn_completed":
-                return events
-            await asyncio.sleep(0.05)
-
-
 async def moved(store: Watched) -> None:
     """Wait until the Sentinel has made the copy the master."""
     with anyio.fail_after(FAILOVER_S):
@@ -54,7 +43,7 @@ async def test_a_turn_outlives_the_master(tmp_path: Path, proxy_url: str) -> Non
 
         await store.kill("one")
         await moved(store)
-        events = await whole_log(agent)
+        events = await agent.whole_log("turn_completed", FAILOVER_S)
 
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert text_of(events) == ANSWER
@@ -78,7 +67,7 @@ async def test_a_reader_of_what_the_store_lost_is_told_so(
             await runtimes.kill(await runtimes.driving())
         await store.kill("one")
         await moved(store)
-        events = await whole_log(agent)
+        events = await agent.whole_log("turn_completed", FAILOVER_S)
 
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert text_of(events) == ANSWER

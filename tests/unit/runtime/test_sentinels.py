@@ -14,7 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
 
 from codelab_core.server import cancelled_at_end
-from codelab_runtime.sentinels import MasterPool, master_pool
+from codelab_runtime.packing import Tls
+from codelab_runtime.sentinels import MasterPool, PackedTlsMaster, master_pool
 from codelab_runtime.store_address import SentinelAddress
 from fakes.talking_store import TalkingStore, talking_store, watched_master
 
@@ -78,7 +79,7 @@ async def test_commands_go_to_the_master() -> None:
         await redis.ping()
 
         assert [store.told for store in sight.stores] == [[[b"PING"]], []]
-        assert (before, pool.term) == ("", "7")
+        assert (before, pool.term) == ("", f"7@127.0.0.1:{sight.stores[0].port}")
 
 
 async def test_a_look_closes_connections_to_a_master_of_before() -> None:
@@ -91,7 +92,7 @@ async def test_a_look_closes_connections_to_a_master_of_before() -> None:
         await closed(sight.stores[0])
         await redis.ping()
         assert [len(store.told) for store in sight.stores] == [1, 1]
-        assert pool.term == "8"
+        assert pool.term == f"8@127.0.0.1:{sight.stores[1].port}"
 
 
 async def test_a_command_that_waits_for_a_master_of_before_fails_at_once() -> None:
@@ -171,3 +172,10 @@ async def test_the_end_closes_everything() -> None:
 
         await closed(sight.stores[0])
         await closed(sight.sentinel)
+
+
+def test_over_tls_files_are_read_again_for_sentinels_as_for_the_master() -> None:
+    pool = cast("Any", master_pool(SentinelAddress((("h", 1),), "m", is_tls=True), {}))
+
+    watcher = pool.sentinel_manager.sentinels[0].connection_pool
+    assert [pool.connection_class, watcher.connection_class] == [PackedTlsMaster, Tls]
