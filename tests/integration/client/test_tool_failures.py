@@ -45,7 +45,7 @@ async def talk(store_server: str, tmp_path_factory: pytest.TempPathFactory) -> A
     (folder / "outside").write_text("secret")
     (workspace / "link").symlink_to(folder / "outside")
     (workspace / "folder").mkdir()
-    (workspace / "latin").write_bytes(b"caf\xe9\n")
+    (workspace / "latin").write_bytes(b"\xe9t\xe9\n")
     (workspace / "here.txt").write_text("old\n")
     (workspace / "logo.png").write_bytes(PNG)
     with (workspace / "huge").open("wb") as huge:
