@@ -5,6 +5,7 @@ import json
 import secrets
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -25,6 +26,14 @@ def _has_welcomes(count: int, seen: Record) -> bool:
 
 def _has_frames(count: int, seen: Record) -> bool:
     return len(seen.frames) >= count
+
+
+async def results(platform: Services, session_id: str) -> list[Any]:
+    """What the model was told of all calls of a session."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        url = f"{platform.gateway_url}/api/v1/sessions/{session_id}/history"
+        messages = (await http.get(url)).json()["messages"]
+    return [json.loads(m["content"]) for m in messages if m["role"] == "tool"]
 
 
 async def test_a_turn_of_2000_tokens_survives_20_random_cuts(
@@ -104,11 +113,19 @@ async def test_parallel_calls_run_at_once_and_writes_to_one_file_in_order(
 
 
 async def test_only_the_chosen_hunks_are_applied(platform: Services, workspace: Path) -> None:
-    """R-17: hunks 1 and 3 of five, nothing else."""
+    """R-17: hunks 1 and 3 of five, nothing else; the model is told which were refused."""
     (workspace / "a.txt").write_text(FIVE)
 
-    async with person(platform.gateway_url, workspace, "1,3") as (session, _):
+    async with person(platform.gateway_url, workspace, "1,3", "hunks") as (session, _):
         completed = await session.ask('replace "word" with "WORD" in a.txt')
+    told = await results(platform, "hunks")
+
+    review = next(body for body in told if "chunks_selected" in body)
+    assert (review["chunks_selected"], review["chunks_total"]) == ([1, 3], 5)
+    assert len(review["refused"]) == 3
+    applied = told[-1]
+    assert [hunk["new_start"] for hunk in applied["applied"]] == [7, 27]
+    assert applied["files_modified"] == ["a.txt"]
 
     expected = FIVE.replace("word 10\n", "WORD 10\n").replace("word 30\n", "WORD 30\n")
     assert (workspace / "a.txt").read_text() == expected
@@ -166,12 +183,9 @@ async def test_the_last_commit_the_index_and_the_working_tree_are_explained(
         {},
     ]
     assert answers == ["1 files changed:\n- a.py (+1 -1)"] * 3
-    async with httpx2.AsyncClient(trust_env=False) as http:
-        history = await http.get(f"{platform.gateway_url}/api/v1/sessions/git/history")
-    told = [m["content"] for m in history.json()["messages"] if m["role"] == "tool"]
     changes = [("first = 1", "second = 2"), ("second = 2", "staged = 3")]
     changes.append(("staged = 3", "working = 4"))
-    found = [json.loads(text)["diff"].splitlines()[-2:] for text in told]
+    found = [body["diff"].splitlines()[-2:] for body in await results(platform, "git")]
     assert found == [[f"-{old}", f"+{new}"] for old, new in changes]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.agent import Agent, kinds
 from harness.robot import READ
+from harness.runtimes import cluster, proxy_server
 
 LIVE = "codelab_llmproxy_inflight "
 WRITE = 'call write_file with {"path": "n.txt", "content": "new"}'
@@ -39,17 +40,19 @@ async def test_cancel_ends_the_turn(agent: Agent, text: str, sign: str) -> None:
     assert (await agent.turn("echo on"))[-1]["reason"] == "completed"
 
 
-async def test_a_cancelled_answer_is_written_by_nobody_any_more(agent: Agent) -> None:
+async def test_a_cancelled_answer_is_written_by_nobody_any_more(store_server: str) -> None:
     """T-14: the proxy is told, and closes its request to the provider."""
-    await agent.say("write 500 tokens at 100 per second")
-    await agent.until("assistant_message")
-    assert await live(agent) == 1
+    async with proxy_server() as url, cluster(store_server, url, 1) as runtimes:
+        agent = Agent(runtimes)
+        await agent.say("write 500 tokens at 100 per second")
+        await agent.until("assistant_message")
+        assert await live(agent) == 1
 
-    await agent.sure("cancel")
+        await agent.sure("cancel")
 
-    with anyio.fail_after(1):
-        while await live(agent):  # noqa: ASYNC110 -- another process, as it were
-            await anyio.sleep(0.01)
+        with anyio.fail_after(1):
+            while await live(agent):  # noqa: ASYNC110 -- another process, as it were
+                await anyio.sleep(0.01)
 
 
 async def live(agent: Agent) -> float:

@@ -181,6 +181,47 @@ def test_what_was_worked_out_for_nobody_is_dropped(prepare: Any) -> None:
     assert session.state == before
 
 
+def test_a_closed_session_takes_commands_and_does_nothing() -> None:
+    session = Session()
+    session.command("close")
+    before = session.state
+
+    assert session.say() == []
+    assert session.state == replace(before, consumed=2)
+
+
+def test_an_edit_of_a_call_that_has_run_meanwhile_changes_nothing() -> None:
+    session = Session()
+    session.attach("plain")
+    session.say()
+    session.answer("", EDIT, READ)
+    session.work_out("c1-1-1")
+    session.work_out("c1-1-0")
+    given = {"path": "b", "content": "mine"}
+    session.command("hitl_decision", call_id="c1-1-0", decision="edit", modified_arguments=given)
+    session.result("c1-1-0", result={"success": True})
+    before = session.state
+
+    events = session.work_out("c1-1-0", Prepared(given, digest="d"))
+
+    assert events == []
+    assert bare(session.state) == bare(before)
+
+
+def test_an_edited_call_goes_on_as_edited() -> None:
+    session = Session()
+    session.attach()
+    session.say()
+    session.answer("", EDIT)
+    session.work_out("c1-1-0")
+    given = {"path": "b", "content": "mine"}
+    session.command("hitl_decision", call_id="c1-1-0", decision="edit", modified_arguments=given)
+
+    events = session.work_out("c1-1-0", Prepared(given, digest="e"))
+
+    assert [(e["outcome"], e["arguments"]) for e in events] == [("edited", given)]
+
+
 def test_text_for_a_turn_that_asks_nothing_is_dropped() -> None:
     session = Session()
     session.say()
