@@ -300,7 +300,10 @@ async def test_health_asks_each_provider(tmp_path: Path) -> None:
         ill = await proxy.get("/health")
 
     assert (well["status"], well["checks"]) == ("healthy", {"real": "ok"})
-    assert (ill["status"], ill["checks"]) == ("unhealthy", {"real": "error: CodelabError"})
+    assert (ill["status"], ill["checks"]) == (
+        "unhealthy",
+        {"real": "error: PROVIDER_ERROR/server_error"},
+    )
     assert [asked.path for asked in acting.asked] == ["/api/tags"]
 
 
