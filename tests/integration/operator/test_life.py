@@ -211,18 +211,6 @@ async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(st
     assert {r.kind for r in written} == {"CodelabAgent"}
 
 
-async def test_a_store_that_is_away_is_told_by_pods_that_are_not_ready(stage: Bench) -> None:
-    stage.cluster.health["ns/a-runtime-health"] = {"checks": {"redis": "error: ConnectionError"}}
-    stage.start()
-
-    stage.agent(spec={"redis": {"external": {"url": "redis://r"}}})
-    await stage.until(lambda: stage.condition("RedisReady").get("reason") == "Unreachable")
-    stage.cluster.health["ns/a-runtime"] = {"checks": {"redis": "ok"}}
-    await stage.until(stage.is_ready, 15)
-
-    assert stage.condition("RedisReady")["reason"] == "Available"
-
-
 async def test_a_paused_agent_is_left_alone(stage: Bench) -> None:
     await ready(stage)
     stage.edit("CodelabAgent", "a", {"spec": {"paused": True}})
