@@ -31,7 +31,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """The cluster with the operator in it, watching every namespace."""
     kept, name = pytestconfig.getoption("--keep-cluster"), pytestconfig.getoption("--cluster-name")
     if name in run("kind", "get", "clusters").split() and not kept:
-        run("kind", "delete", "cluster", "--name", name)
+        run("kind", "delete", "cluster", "--name", name, timeout_s=300)
     found = Cluster(f"kind-{name}")
     try:
         if name not in run("kind", "get", "clusters").split():
@@ -41,7 +41,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         if not kept:
             logs = str(ROOT / "build/e2e-logs")
             run("kind", "export", "logs", logs, "--name", name, timeout_s=120)
-            run("kind", "delete", "cluster", "--name", name)
+            run("kind", "delete", "cluster", "--name", name, timeout_s=300)
 
 
 def _create(cluster: Cluster, name: str, tag: str) -> None:

@@ -58,7 +58,7 @@ async def test_e9_a_change_rolls_only_what_it_is_about_and_live_turns_survive(
             api.told(changing, "one", "Ready=True")
             seen.append(rolled(before, api.pods(changing)))
 
-    load = Load(sessions=3, tokens=1600, per_second=20, limit_s=240)
+    load = Load(sessions=3, tokens=1200, per_second=20, limit_s=240)
     found, stalls = await under_load(
         gateway, tmp_path, load, partial(anyio.to_thread.run_sync, change)
     )

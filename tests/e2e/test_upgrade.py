@@ -130,7 +130,7 @@ async def test_e14_a_new_version_rolls_in_order_under_live_turns(
         applied.sort(key=lambda one: one.at_s)
         order.extend(dict.fromkeys(one.it["metadata"]["name"] for one in applied))
 
-    load = Load(sessions=3, tokens=1600, per_second=20, limit_s=240)
+    load = Load(sessions=3, tokens=1000, per_second=20, limit_s=240)
     gateway = gateway_of(cluster, "one", old)
     found, stalls = await under_load(
         gateway, tmp_path, load, partial(anyio.to_thread.run_sync, roll)

@@ -233,18 +233,6 @@ async def test_a_configuration_that_the_llm_proxy_would_refuse_is_said_and_touch
     assert "spec.llmproxy: aliases" in stage.condition("Stalled")["message"]
 
 
-async def test_a_store_that_is_away_is_told_by_pods_that_are_not_ready(stage: Bench) -> None:
-    stage.cluster.health["ns/a-runtime-health"] = {"checks": {"redis": "error: ConnectionError"}}
-    stage.start()
-
-    stage.agent(spec={"redis": {"external": {"url": "redis://r"}}})
-    await stage.until(lambda: stage.condition("RedisReady").get("reason") == "Unreachable")
-    stage.cluster.health["ns/a-runtime"] = {"checks": {"redis": "ok"}}
-    await stage.until(stage.is_ready, 15)
-
-    assert stage.condition("RedisReady")["reason"] == "Available"
-
-
 async def test_a_paused_agent_is_left_alone(stage: Bench) -> None:
     await ready(stage)
     stage.edit("CodelabAgent", "a", {"spec": {"paused": True}})

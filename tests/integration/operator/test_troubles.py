@@ -10,8 +10,7 @@ from typing import Literal
 import pytest
 
 from fakes.cluster.faults import Fault
-from fakes.cluster.kinds import SERVICE_MONITORS
-from harness.operators import SHORT_LEAD, Bench, bench
+from harness.operators import SHORT_LEAD, Bench
 
 pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
 
@@ -120,20 +119,6 @@ async def test_a_refused_child_is_said_and_not_sent_again(stage: Bench) -> None:
     assert Counter(r.name for r in written)["a-redis"] <= 4
     assert sum(r.kind == "NetworkPolicy" and r.name == "a-redis" for r in written) == 1
     assert stage.condition("Stalled")["reason"] == "ChildRejected"
-
-
-async def test_a_quota_of_objects_is_said_and_over_when_there_is_room(stage: Bench) -> None:
-    spent = Fault("apply", "Service", "a-redis", times=-1, status=403, reason="Forbidden")
-    stage.cluster.faults.add(spent)
-    stage.start()
-
-    stage.agent()
-    await stage.until(lambda: stage.condition("Stalled").get("reason") == "Forbidden")
-    spent.times = 0
-    stage.edit("CodelabAgent", "a", {"spec": {"gateway": {"replicas": 2}}})
-    await stage.until(stage.is_ready)
-
-    assert stage.condition("Stalled") == {}
 
 
 async def test_somebody_who_keeps_undoing_our_writes_is_left_alone(stage: Bench) -> None:
@@ -245,31 +230,3 @@ async def test_a_leader_that_cannot_renew_ends(stage: Bench) -> None:
     stage.cluster.faults.add(Fault("update", "Lease", times=-1, status=500))
 
     assert await stage.ends(cut_off) == 1
-
-
-async def test_a_new_agent_makes_the_operator_look_for_kinds_again(stage: Bench) -> None:
-    async with bench(stage.folder, optional=()) as bare:
-        bare.start("slow", discovery_s=600)
-        bare.agent()
-        await bare.until(bare.is_ready)
-
-        bare.cluster.store.serve(SERVICE_MONITORS)
-        bare.agent("b")
-
-        await bare.until(lambda: len(bare.cluster.objects("ServiceMonitor")) == 6)
-
-
-async def test_monitors_come_when_their_kind_is_installed(stage: Bench) -> None:
-    async with bench(stage.folder, optional=()) as bare:
-        bare.start("late", discovery_s=0.5)
-        bare.agent()
-        await bare.until(bare.is_ready)
-        assert bare.condition("MonitoringReady")["reason"] == "CRDMissing"
-
-        bare.cluster.store.serve(SERVICE_MONITORS)
-        await bare.until(lambda: len(bare.cluster.objects("ServiceMonitor")) == 3)
-        await bare.until(lambda: bare.condition("MonitoringReady").get("status") == "True")
-        bare.delete("ServiceMonitor", "a-runtime")
-        await bare.until(lambda: bare.find("ServiceMonitor", "a-runtime"))
-
-    assert len(bare.cluster.objects("Deployment")) == 3
