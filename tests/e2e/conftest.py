@@ -20,6 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of these tests."""
     about = "use the cluster that is there, and leave it there"
     parser.addoption("--keep-cluster", action="store_true", help=about)
+    bring = "command that brings Prometheus into the kind cluster whose name it is given"
+    parser.addoption("--monitoring", metavar="COMMAND", help=bring)
     parser.addoption("--cluster-name", default="codelab-e2e", help="name of the kind cluster")
 
 

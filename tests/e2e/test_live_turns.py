@@ -1,94 +1,133 @@
 """Turns that run while pods are killed, evicted, rolled, or the operator goes away."""
 
-from base64 import b64decode
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
 import pytest
+from anyio.to_thread import run_sync
 
-from codelab_client.places import Gateway
-from harness.commands import run
-from harness.kubernetes import Cluster, agent
+from harness.kubernetes import Cluster
 from harness.live import Load, percentile, under_load
+from harness.live_agent import SERVICES, LiveAgent, live_agent
 
 pytestmark = pytest.mark.timeout(420)
-NAMESPACE = "live"
-NODE_PORT = 30801
-LITTLE = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}}}
-COMPONENTS = ("gateway", "runtime", "llmproxy", "redis")
+OPERATOR = ("-n", "codelab-system")
 
 
 @pytest.fixture(scope="module")
-def live(cluster: Cluster) -> Iterator[Gateway]:
-    """The gateway of an agent with two pods of each service, at a port of the node."""
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout_s=180)
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    exposure = {"service": {"type": "NodePort", "nodePort": NODE_PORT}}
-    services = dict.fromkeys(COMPONENTS[:3], LITTLE)
-    cluster.apply(agent("live", exposure=exposure, **services), NAMESPACE)
-    cluster.ready("live", NAMESPACE)
-    (node,) = cluster.listed("nodes", "default")
-    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
-    token = cluster.get("secret", "live-client", NAMESPACE)["data"]["token"]
-    yield Gateway(f"http://{address}:{NODE_PORT}", b64decode(token).decode())
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+def live(cluster: Cluster) -> Iterator[LiveAgent]:
+    """An agent with two pods of each service."""
+    with live_agent(cluster, "live", 30801) as found:
+        yield found
 
 
-def kill_all(cluster: Cluster, component: str) -> None:
-    """SIGKILL to every process of a component, from the node."""
-    command = "redis-server" if component == "redis" else f"codelab_{component}"
-    node = cluster.context.removeprefix("kind-") + "-control-plane"
-    run("docker", "exec", node, "pkill", "-KILL", "-f", command)
-
-
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", [*SERVICES, "redis"])
 async def test_e6_every_pod_of_a_component_is_killed_in_mid_turn(
-    component: str, cluster: Cluster, live: Gateway, tmp_path: Path
+    component: str, live: LiveAgent, tmp_path: Path
 ) -> None:
     load = Load(sessions=10, tokens=300, per_second=30, edits=True)
-    kill = partial(anyio.to_thread.run_sync, kill_all, cluster, component)
+    kill = partial(run_sync, live.kill, component)
 
-    found, stalls = await under_load(live, tmp_path, load, kill)
+    found, stalls = await under_load(live.gateway, tmp_path, load, kill)
 
-    print(f"E6 {component}: stall max {max(stalls):.2f} s")  # noqa: T201 -- the figure of the case
+    print(f"E6 {component}: stall max {max(stalls):.2f} s", *found)  # noqa: T201 -- the figure of the case
     assert found == []
-    cluster.ready("live", NAMESPACE)
+    live.ready()
 
 
 async def test_e7_a_roll_of_all_three_under_streaming_sessions(
-    cluster: Cluster, live: Gateway, tmp_path: Path
+    live: LiveAgent, tmp_path: Path
 ) -> None:
     load = Load(sessions=30, tokens=1600, per_second=20, limit_s=300)
 
     def roll() -> None:
-        env = [{"name": "ROLLED", "value": "yes"}]
-        services = {name: {**LITTLE, "env": env} for name in COMPONENTS[:3]}
-        exposure = {"service": {"type": "NodePort", "nodePort": NODE_PORT}}
-        cluster.apply(agent("live", exposure=exposure, **services), NAMESPACE)
-        cluster.ready("live", NAMESPACE)
+        live.change(**{name: {"env": [{"name": "ROLLED", "value": "yes"}]} for name in SERVICES})
+        live.ready()
 
-    found, stalls = await under_load(live, tmp_path, load, partial(anyio.to_thread.run_sync, roll))
+    found, stalls = await under_load(live.gateway, tmp_path, load, partial(run_sync, roll))
 
     p99, worst = percentile(stalls, 0.99), max(stalls)
-    print(f"E7: stall p99 {p99 * 1000:.0f} ms, max {worst:.2f} s")  # noqa: T201 -- the figure
+    print(f"E7: stall p99 {p99 * 1000:.0f} ms, max {worst:.2f} s", *found)  # noqa: T201 -- the figure
     assert found == []
+
+
+async def test_e8_every_pod_of_the_services_is_evicted_in_mid_turn(
+    live: LiveAgent, tmp_path: Path
+) -> None:
+    load = Load(sessions=30, tokens=1600, per_second=20, limit_s=300)
+    refused: list[str] = []
+
+    def evict_all() -> None:
+        for component in SERVICES:
+            pods = live.pods(component)
+            for pod in pods:
+                refused.extend(_evicted(live, pod))
+            live.ready()
+            assert not set(pods) & set(live.pods(component))
+
+    found, stalls = await under_load(live.gateway, tmp_path, load, partial(run_sync, evict_all))
+
+    p99, worst = percentile(stalls, 0.99), max(stalls)
+    figures = f"stall p99 {p99 * 1000:.0f} ms, max {worst:.2f} s, budget refused {len(refused)}"
+    print(f"E8: {figures}", *found)  # noqa: T201 -- the figures of the case
+    assert found == []
+    assert refused, "the second pod of a pair may not leave before the first has been replaced"
+
+
+def _evicted(live: LiveAgent, pod: str) -> list[str]:
+    """Evict a pod as soon as the budget allows it; the refusals until then."""
+    refused = []
+
+    def leaves() -> bool:
+        is_gone = live.evict(pod)
+        refused.extend([] if is_gone else [pod])
+        return is_gone
+
+    live.cluster.until(leaves, f"{pod} may be evicted", 90)
+    return refused
 
 
 async def test_e13_no_operator_for_a_whole_turn(
-    cluster: Cluster, live: Gateway, tmp_path: Path
+    cluster: Cluster, live: LiveAgent, tmp_path: Path
 ) -> None:
-    operator = ("-n", "codelab-system", "scale", "deployment/codelab-agent-operator")
+    deployment = cluster.get("deployment", "codelab-agent-operator", "codelab-system")
+    scale = partial(cluster.kubectl, *OPERATOR, "scale", "deployment/codelab-agent-operator")
+    load = Load(sessions=10, tokens=400, per_second=20, edits=True)
 
-    async def away() -> None:
-        scaled = partial(cluster.kubectl, *operator, "--replicas=0")
-        await anyio.to_thread.run_sync(scaled)
-
-    load = Load(sessions=10, tokens=200, per_second=20, edits=True)
     try:
-        found, _ = await under_load(live, tmp_path, load, away)
+        found, _ = await under_load(
+            live.gateway, tmp_path, load, partial(run_sync, scale, "--replicas=0")
+        )
+        none = cluster.listed("pods", "codelab-system")
     finally:
-        cluster.kubectl(*operator, "--replicas=2")
+        scale(f"--replicas={deployment['spec']['replicas']}")
+    cluster.kubectl(*OPERATOR, "rollout", "status", "deployment/codelab-agent-operator")
 
     assert found == []
+    assert none == []
+
+
+async def test_e13_the_operators_die_and_one_leads_again(
+    cluster: Cluster, live: LiveAgent, tmp_path: Path
+) -> None:
+    """Killed without a word; a change made at that moment is carried out by the next leader."""
+    load = Load(sessions=10, tokens=400, per_second=20, edits=True)
+    took: list[float] = []
+
+    def die() -> None:
+        live.kill("operator")
+        live.change(gateway={"config": {"maxConnections": 5000}})
+        took.append(cluster.until(lambda: _is_current(live), "the change is seen", 90))
+
+    found, _ = await under_load(live.gateway, tmp_path, load, partial(run_sync, die))
+
+    print(f"E13: a change after SIGKILL seen in {took[0]:.1f} s")  # noqa: T201 -- the figure
+    assert found == []
+    live.ready()
+
+
+def _is_current(live: LiveAgent) -> bool:
+    """Whether an operator has looked at the newest specification."""
+    found = live.cluster.get("codelabagent", "live", live.namespace)
+    return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])

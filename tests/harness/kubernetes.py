@@ -46,8 +46,16 @@ class Cluster:
         self, verb: str, manifest: Manifest, namespace: str, *options: str
     ) -> subprocess.CompletedProcess[str]:
         """`kubectl VERB -f -`, and what it said."""
+        return self._told(manifest, "-n", namespace, verb, *options, "-f", "-")
+
+    def post(self, path: str, body: Manifest) -> subprocess.CompletedProcess[str]:
+        """POST to the API server, and what it said."""
+        return self._told(body, "create", "--raw", path, "-f", "-")
+
+    def _told(self, manifest: Manifest, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What a command said to a manifest."""
         return subprocess.run(
-            ["kubectl", "--context", self.context, "-n", namespace, verb, *options, "-f", "-"],
+            ["kubectl", "--context", self.context, *arguments],
             input=json.dumps(manifest),
             capture_output=True,
             text=True,

@@ -78,8 +78,8 @@ def faults(seen: Seen, load: Load, workspace: Path) -> list[str]:
     found = []
     if seen.words() != load.words:
         found.append(f"{len(seen.words())} words instead of {load.tokens}, or in another order")
-    ends = [frame["reason"] for frame in seen.of("turn_completed")]
-    if ends != ["completed"]:
+    ends = [(frame["reason"], frame.get("error")) for frame in seen.of("turn_completed")]
+    if ends != [("completed", None)]:
         found.append(f"turns ended: {ends}")
     if (finals := sum(frame["is_final"] for frame in seen.of("assistant_message"))) != 1:
         found.append(f"{finals} final frames")

@@ -10,6 +10,7 @@ import orjson
 from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.observability import SESSION_ID
 from codelab_core.protocol.agent import CommandBody
 from codelab_runtime.answers import Ingested
 from codelab_runtime.store import NewCommand, Store
@@ -64,6 +65,7 @@ class Inbox:
         self, sender: Sender, command: Mapping[str, Any], *, slot: str = "", outcome: str = ""
     ) -> Ingested:
         """As `put`, for a session that exists; raises `SESSION_NOT_FOUND` otherwise."""
+        SESSION_ID.set(sender.session_id)
         is_message = command["type"] == "user_message"
         self._check_load(is_message=is_message)
         facts = {"by": sender.client_id, "cid": sender.cid, "at_ms": self.clock.wall_ms()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from codelab_core.observability import REQUEST_ID, SERVICE
+from codelab_core.observability import REQUEST_ID, SERVICE, SESSION_ID
 from harness.services import Services
 from harness.sockets import opened
 
@@ -19,9 +19,11 @@ class Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.seen: set[tuple[str, str]] = set()
+        self.sessions: set[tuple[str, str]] = set()
 
     def emit(self, _record: logging.LogRecord) -> None:
         self.seen.add((SERVICE.get(), REQUEST_ID.get()))
+        self.sessions.add((REQUEST_ID.get(), SESSION_ID.get()))
 
 
 @pytest.fixture
@@ -51,6 +53,7 @@ async def test_all_services_log_under_the_id_of_the_connection(
     await talk(platform, session_id, "r-42")
 
     assert {("gateway", "r-42"), ("agent-runtime", "r-42"), ("llm-proxy", "r-42")} <= lines.seen
+    assert ("r-42", session_id) in lines.sessions
 
 
 @pytest.mark.parametrize("given", ["a b", "x" * 65, "<script>"])

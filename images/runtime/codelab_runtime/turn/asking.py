@@ -22,8 +22,11 @@ from codelab_runtime.turn.facts import (
 from codelab_runtime.turn.messages import inference_id
 from codelab_runtime.turn.state import Turn, joined, with_turn
 
-MAX_GENERATIONS: Final = 3
-"""How often one step is sampled: the first time, and after lost records."""
+MAX_GENERATIONS: Final = 8
+"""How often one step is sampled: the first time, and after lost records.
+
+Pods of the proxy leave one after the other when they are replaced; each may take one with it.
+"""
 MAX_SQUEEZES: Final = 2
 """How often a turn halves its requests before it gives up."""
 

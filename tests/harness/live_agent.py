@@ -1,0 +1,95 @@
+"""An agent on a real cluster that tests disturb while it works."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from codelab_client.places import Gateway
+from harness.commands import run
+from harness.kubernetes import Cluster, Manifest, agent
+
+SERVICES = ("gateway", "runtime", "llmproxy")
+LITTLE = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}}}
+NAME = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAgent:
+    """One agent with its gateway at a port of the node; the only one of its namespace."""
+
+    cluster: Cluster
+    namespace: str
+    node_port: int
+    gateway: Gateway
+
+    def change(self, **spec: Any) -> None:
+        """Apply another specification; services that are not named stay as they began."""
+        self.cluster.apply(_manifest(self.node_port, spec), self.namespace)
+
+    def ready(self) -> Manifest:
+        """Wait until the newest specification is what runs."""
+        return self.cluster.ready(NAME, self.namespace)
+
+    def pods(self, component: str) -> list[str]:
+        """Names of the pods of a component that are not on their way out."""
+        chosen = ",".join(f"{name}={value}" for name, value in labels(component).items())
+        found = self.cluster.listed("pods", self.namespace, "-l", chosen)
+        kept = [pod["metadata"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        assert kept, f"no pod has the labels {chosen}"
+        return [metadata["name"] for metadata in kept]
+
+    def kill(self, component: str) -> None:
+        """SIGKILL to every process of a component, from the node."""
+        command = "redis-server" if component == "redis" else f"codelab_{component}"
+        node = self.cluster.context.removeprefix("kind-") + "-control-plane"
+        run("docker", "exec", node, "pkill", "-KILL", "-f", command)
+
+    def evict(self, pod: str) -> bool:
+        """Ask for an eviction; whether the budget of disruptions allowed it."""
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": self.namespace},
+        }
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/eviction"
+        said = self.cluster.post(path, body)
+        assert said.returncode == 0 or "TooManyRequests" in said.stderr, said.stderr
+        return said.returncode == 0
+
+    def logged(self, component: str) -> dict[str, list[dict[str, Any]]]:
+        """The log lines of each pod."""
+        read = ("-n", self.namespace, "logs", "--tail=-1")
+        return {
+            pod: [json.loads(line) for line in self.cluster.kubectl(*read, pod).splitlines()]
+            for pod in self.pods(component)
+        }
+
+
+def labels(component: str) -> dict[str, str]:
+    """By what the pods of a component are told from others."""
+    return {"app.kubernetes.io/instance": NAME, "app.kubernetes.io/component": component}
+
+
+def _manifest(node_port: int, spec: dict[str, Any]) -> Manifest:
+    exposure = {"service": {"type": "NodePort", "nodePort": node_port}}
+    services = {name: LITTLE | spec.get(name, {}) for name in SERVICES}
+    return agent(NAME, exposure=exposure, **(spec | services))
+
+
+@contextmanager
+def live_agent(
+    cluster: Cluster, namespace: str, node_port: int, **spec: Any
+) -> Iterator[LiveAgent]:
+    """A Ready agent, in a namespace of its own, with two pods of each service."""
+    cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout_s=180)
+    cluster.kubectl("create", "namespace", namespace)
+    cluster.apply(_manifest(node_port, spec), namespace)
+    cluster.ready(NAME, namespace)
+    (node,) = cluster.listed("nodes", "default")
+    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+    token = b64decode(cluster.get("secret", f"{NAME}-client", namespace)["data"]["token"]).decode()
+    yield LiveAgent(cluster, namespace, node_port, Gateway(f"http://{address}:{node_port}", token))
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
