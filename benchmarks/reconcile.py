@@ -34,7 +34,7 @@ EFFICIENT: Final = 0.9
 
 async def paced(cluster: FakeCluster, process: Process, count: int, rate: float) -> dict[str, Any]:
     """Agents one after the other."""
-    watcher, began = Watcher(cluster), process.spent()
+    watcher, began = Watcher(cluster, process), process.spent()
     cluster.log.clear()
     born = {}
     for number in range(count):
@@ -58,7 +58,7 @@ async def paced(cluster: FakeCluster, process: Process, count: int, rate: float)
 
 async def burst(cluster: FakeCluster, process: Process, count: int) -> dict[str, Any]:
     """Agents all at once."""
-    watcher, began, started = Watcher(cluster), process.spent(), time.perf_counter()
+    watcher, began, started = Watcher(cluster, process), process.spent(), time.perf_counter()
     cluster.log.clear()
     for number in range(count):
         create(cluster, f"b{number}")
@@ -148,7 +148,7 @@ async def measured(chosen: Any, report: Report) -> None:
     """All parts, in one cluster."""
     async with fake_cluster() as cluster:
         async with operator(cluster, chosen.port) as process:
-            watcher = Watcher(cluster)
+            watcher = Watcher(cluster, process)
             create(cluster, "warm")
             await watcher.wait(1)
             await quiet(cluster)
