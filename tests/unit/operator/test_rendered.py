@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from codelab_operator.children import Offering
 from codelab_operator.manifests import desired
+from codelab_operator.parsing import RefusedSpecError, parse
 from codelab_operator.rendered import KEPT, Rendered
 from fakes.agents import agent_of
 
@@ -43,3 +46,27 @@ def test_the_agent_that_was_asked_for_longest_ago_is_forgotten() -> None:
 
     assert rendered.children(replace(agent, uid="a"), OFFERING) is first
     assert rendered.children(replace(agent, uid="b"), OFFERING) is not second
+
+
+def resource(generation: int = 1, **spec: object) -> dict[str, object]:
+    """A stored agent."""
+    names = {"namespace": "ns", "name": "a", "uid": "u", "generation": generation}
+    return {"metadata": names, "spec": spec}
+
+
+def test_one_generation_is_parsed_once() -> None:
+    rendered = Rendered()
+
+    first = rendered.agent(resource())
+
+    assert first == parse(resource())
+    assert rendered.agent(resource()) is first
+    assert rendered.agent(resource(2, paused=True)).spec.paused
+
+
+def test_what_is_refused_is_refused_each_time() -> None:
+    rendered = Rendered()
+
+    for _ in range(2):
+        with pytest.raises(RefusedSpecError):
+            rendered.agent(resource(paused="maybe"))
