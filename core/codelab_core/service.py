@@ -159,6 +159,8 @@ async def _outcome(check: Check) -> str:
             await check()
     except TimeoutError:
         return "timeout"
+    except CodelabError as error:
+        return f"error: {error.code}/{error.reason}" if error.reason else f"error: {error.code}"
     except Exception as error:  # noqa: BLE001 -- whatever a dependency throws is its state
         return f"error: {type(error).__name__}"
     return "ok"

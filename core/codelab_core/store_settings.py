@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 
-class StoreFields(BaseModel):
+class StoreFields(BaseModel, use_attribute_docstrings=True):
     """Fields of `RuntimeSettings` and `LLMProxySettings`. Credentials come from files only."""
 
     redis_url: str = "embedded://"

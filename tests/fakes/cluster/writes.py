@@ -8,7 +8,7 @@ from typing import Any
 import jsonpatch
 import orjson
 
-from fakes.cluster import answers, fields
+from fakes.cluster import answers, fields, rules
 from fakes.cluster.defaults import with_defaults
 from fakes.cluster.store import Collection, Owner, Store, Stored, stamp
 
@@ -131,7 +131,9 @@ def edit(store: Store, collection: Collection, write: Write, manifest: Json) -> 
     """Make `manifest` the object's new content; changed fields become the manager's."""
     live = existing(collection, write)
     owner = Owner(write.manager, "Update", write.subresource)
-    before, after = fields.owned_tree(live.manifest), fields.owned_tree(manifest)
+    touched = [k for k in manifest if manifest[k] != live.manifest.get(k)]
+    before = fields.owned_tree({k: live.manifest[k] for k in touched if k in live.manifest})
+    after = fields.owned_tree({k: manifest[k] for k in touched})
     changed = [
         path
         for path in fields.leaves(after)
@@ -227,6 +229,7 @@ def _desire(manifest: Json) -> Json:
 
 def _commit(store: Store, collection: Collection, write: Write, stored: Stored) -> Stored:
     """Keep a version, unless the request was only to see what would be."""
+    rules.check(stored.manifest)
     return stored if write.dry_run else store.commit(collection, stored)
 
 

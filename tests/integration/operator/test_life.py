@@ -7,6 +7,8 @@ import pytest
 
 from harness.operators import Bench, comparable
 
+pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
+
 MONITORS = 3
 CHILDREN = 15 + MONITORS
 STATUSES = 2
@@ -25,7 +27,7 @@ async def test_an_empty_specification_becomes_ready_with_one_write_per_child_and
     stage: Bench,
 ) -> None:
     stage.start()
-    await stage.until(lambda: len(stage.cluster.log) > 10)
+    await stage.leads()
 
     stage.agent()
     await stage.until(stage.is_ready)
@@ -52,7 +54,7 @@ async def test_a_fresh_operator_writes_nothing_to_agents_that_are_as_they_should
     assert await stage.stop(stage.running[0]) == 0
 
     stage.start("second")
-    await stage.until(lambda: '"leading"' in stage.log("second"))
+    await stage.leads("second")
     written = await stage.rest()
 
     assert written == []
@@ -105,6 +107,24 @@ async def test_what_somebody_changed_in_a_child_is_put_right_by_one_write(
     written = await stage.rest()
 
     assert [(r.verb, r.kind) for r in written if r.status == 200] == [("apply", kind)]
+
+
+async def test_a_port_under_another_number_is_put_back_though_an_apply_is_refused(
+    stage: Bench,
+) -> None:
+    await ready(stage)
+    before = stage.children()["Service", "a-gateway"]
+    port = {"name": "http", "port": 9999, "protocol": "TCP", "targetPort": "http"}
+
+    stage.edit("Service", "a-gateway", {"spec": {"ports": [port]}})
+    await stage.until(lambda: stage.children()["Service", "a-gateway"] == before)
+    written = await stage.rest()
+
+    assert [(r.verb, r.status) for r in written if r.kind == "Service"] == [
+        ("apply", 422),
+        ("patch", 200),
+    ]
+    assert stage.condition("Stalled") == {}
 
 
 async def test_foreign_labels_a_restart_and_a_scale_by_hand_are_left_alone(stage: Bench) -> None:
@@ -173,6 +193,20 @@ async def test_a_foreign_object_of_our_name_is_a_conflict_and_stays_as_it_is(sta
     assert comparable(still) == comparable(theirs.manifest)
     assert "ownerReferences" not in still["metadata"]
     assert not stage.is_ready("a")
+
+
+async def test_a_foreign_object_that_is_as_young_as_the_agent_is_no_child_either(
+    stage: Bench,
+) -> None:
+    stage.start()
+    stage.post("Service", "a-gateway", {"ports": [{"port": 1, "protocol": "TCP", "name": "x"}]})
+
+    stage.agent()
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "ChildConflict")
+
+    still = stage.find("Service", "a-gateway")
+    assert [port["port"] for port in still["spec"]["ports"]] == [1]
+    assert "ownerReferences" not in still["metadata"]
 
 
 async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(stage: Bench) -> None:

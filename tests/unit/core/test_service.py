@@ -102,6 +102,20 @@ async def test_health_is_503_when_a_dependency_fails() -> None:
     assert answer.json()["checks"] == {"redis": "error: ConnectionError", "provider": "ok"}
 
 
+async def test_health_tells_an_error_of_ours_by_its_code_and_class() -> None:
+    async def refused() -> None:
+        raise CodelabError(Code.PROVIDER_AUTH, "key_missing")
+
+    async def lost() -> None:
+        raise CodelabError(Code.PROVIDER_ERROR)
+
+    async with client(Service("llm-proxy", checks={"a": refused, "b": lost})) as http:
+        answer = await http.get("/health")
+
+    checks = {"a": "error: PROVIDER_AUTH/key_missing", "b": "error: PROVIDER_ERROR"}
+    assert answer.json()["checks"] == checks
+
+
 async def test_a_service_may_do_with_one_of_its_dependencies() -> None:
     def one_of_them(states: Mapping[str, bool]) -> bool:
         return any(states.values())
