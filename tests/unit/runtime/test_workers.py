@@ -236,15 +236,16 @@ async def test_a_state_that_is_known_saves_the_journal_until_the_store_was_away(
         await spoken(bench, workers)
         await bench.put("b", **CANCEL)
         workers.wake(SID)
-        await rested(bench, 2)
+
+        async def is_let_go() -> bool:
+            return SID not in workers._workers
+
+        await until(is_let_go)
         await bench.redis.rename(bench.key("jr"), "elsewhere")
         if is_forgotten:
             workers.forget()
 
         workers.ingested(SID, await bench.one.ingest(command("c", want=True, **CANCEL)))
-
-        async def is_let_go() -> bool:
-            return SID not in workers._workers
 
         await until(is_let_go)
         assert await bench.meta("ic") == ["2" if is_forgotten else "3"]
