@@ -25,6 +25,8 @@ class TlsRelay:
         self.handshakes = 0
         self.port = 0
         self._far = far
+        self._fresh: set[socket.socket] = set()
+        """Accepted, and not yet owned by a transport."""
 
     async def serve(self, listener: socket.socket, tasks: asyncio.TaskGroup) -> None:
         """Take connections until cancelled."""
@@ -32,12 +34,14 @@ class TlsRelay:
         while True:
             near, _ = await loop.sock_accept(listener)
             near.setblocking(False)  # noqa: FBT003 -- the library's
+            self._fresh.add(near)
             tasks.create_task(self._relay(near))
 
     async def _relay(self, near: socket.socket) -> None:
         """One connection, to its end."""
         with suppress(OSError, TimeoutError):
             context = self.context if await _first_byte(near) == TLS_HANDSHAKE else None
+            self._fresh.discard(near)
             reader, writer = await _opened(near, context)
             self.handshakes += context is not None
             with closing(writer):
@@ -46,6 +50,11 @@ class TlsRelay:
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(_pump(reader, far_writer))
                         tasks.create_task(_pump(far_reader, writer))
+
+    def close(self) -> None:
+        """Close what was accepted too late to be served."""
+        for near in self._fresh:
+            near.close()
 
 
 async def _first_byte(near: socket.socket) -> bytes:
@@ -96,6 +105,9 @@ async def tls_relay(
         listener.listen()
         listener.setblocking(False)  # noqa: FBT003 -- the library's
         relay.port = listener.getsockname()[1]
-        async with cancelled_at_end() as tasks:
-            tasks.create_task(relay.serve(listener, tasks))
-            yield relay
+        try:
+            async with cancelled_at_end() as tasks:
+                tasks.create_task(relay.serve(listener, tasks))
+                yield relay
+        finally:
+            relay.close()

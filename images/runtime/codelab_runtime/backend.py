@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from codelab_core.clock import jitter_source
 from codelab_core.server import cancelled_at_end
@@ -53,16 +54,21 @@ async def _clients(settings: RuntimeSettings, url: str) -> AsyncIterator[Backend
         raise SettingsError(f"{ENV_PREFIX}REDIS_URL: {error}") from None
     except ValueError:  # the library's, which may show a part of the address
         raise SettingsError(f"{ENV_PREFIX}REDIS_URL: not an address of a store") from None
-    try:
-        async with cancelled_at_end() as tasks:
-            for redis in (backend.commands, backend.channels):
-                pool = redis.connection_pool
-                if isinstance(pool, MasterPool):
-                    tasks.create_task(Repeated("master", LOOK_S, pool.look).run(jitter_source()))
-            yield backend
-    finally:
-        await backend.commands.aclose()
-        await backend.channels.aclose()
+    async with AsyncExitStack() as stack:
+        for redis in (backend.commands, backend.channels):
+            stack.push_async_callback(_close, redis)
+        tasks = await stack.enter_async_context(cancelled_at_end())
+        for redis in (backend.commands, backend.channels):
+            pool = redis.connection_pool
+            if isinstance(pool, MasterPool):
+                tasks.create_task(Repeated("master", LOOK_S, pool.look).run(jitter_source()))
+        yield backend
+
+
+async def _close(redis: Redis) -> None:
+    """Close a client's connections; a server that does not say goodbye in time is no error."""
+    with suppress(RedisError, OSError):
+        await redis.aclose()
 
 
 @asynccontextmanager
