@@ -182,7 +182,11 @@ KINDS: Final[Mapping[Code, ErrorKind]] = MappingProxyType(
             "overloaded server_error connect_failed reset cut malformed",
         ),
         Code.PROVIDER_AUTH: ErrorKind(
-            502, None, FINAL, "The provider refused the key.", "key_invalid key_exhausted"
+            502,
+            None,
+            FINAL,
+            "The provider refused the key.",
+            "key_invalid key_exhausted key_missing",
         ),
         Code.PROVIDER_TIMEOUT: ErrorKind(
             504,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-FIRST: Final = "0.1.0"
+FIRST: Final = "0.0.0"
+"""Of what every release calls, also those before the first that was published."""
 
 _RUNTIME: Final = (
     "evalsha",

@@ -45,5 +45,7 @@ ROTATION_ANNOTATION: Final = f"{GROUP}/rotation"
 COMPONENTS: Final = ("gateway", "runtime", "llmproxy")
 """The three Deployments, in the order in which a request passes them."""
 PORTS: Final = {"gateway": 8000, "runtime": 8001, "llmproxy": 8002, "redis": 6379}
+UNREADY_RUNTIME: Final = "runtime-health"
+"""Name of the Service that shows pods of the runtime which are not ready, too."""
 ROLL_ORDER: Final = ("redis", "llmproxy", "runtime", "gateway")
 """Order of a change of version: what is called rolls before its caller."""

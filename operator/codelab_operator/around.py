@@ -23,7 +23,7 @@ class Around:
         return self.discovery.offering
 
     def rediscover(self) -> None:
-        """A kind is not served any more."""
+        """A kind is not served any more, or may be by now."""
         self.discovery.look.set()
 
     def health(self, key: AgentKey) -> Health:

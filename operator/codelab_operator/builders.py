@@ -2,7 +2,12 @@
 
 from typing import Any, Final
 
-from codelab_operator.api_group import REPLICAS_ANNOTATION, VERSION_ANNOTATION
+from codelab_operator.api_group import (
+    PORTS,
+    REPLICAS_ANNOTATION,
+    UNREADY_RUNTIME,
+    VERSION_ANNOTATION,
+)
 from codelab_operator.children import Agent, Child
 from codelab_operator.components import Component
 from codelab_operator.intents import Draft, child, present, selector
@@ -49,6 +54,26 @@ def service(agent: Agent, component: Component) -> Child:
         notes = dict(agent.spec.exposure.service.annotations or {})
     name = agent.child_name(component.name)
     return child(agent, Draft("Service", name, component.name, {"spec": spec}, annotations=notes))
+
+
+def unready_runtime(agent: Agent) -> tuple[Child, ...]:
+    """Every pod of the runtime, ready or not, where the store is not ours.
+
+    A runtime without its store is not ready, and only it can say what is wrong with the store. The
+    port has a name of its own: monitors leave it out.
+    """
+    if agent.spec.redis.managed:
+        return ()
+    port = {"name": "health", "port": PORTS["runtime"], "protocol": "TCP", "targetPort": "http"}
+    spec = {
+        "type": "ClusterIP",
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": selector(agent, "runtime"),
+        "ports": [port],
+    }
+    name = agent.child_name(UNREADY_RUNTIME)
+    return (child(agent, Draft("Service", name, "runtime", {"spec": spec})),)
 
 
 def http_port(component: Component) -> dict[str, Any]:

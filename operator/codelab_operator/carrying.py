@@ -11,6 +11,7 @@ from codelab_operator.api_group import HANDOVER_MANAGER
 from codelab_operator.children import Agent, Child, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
 from codelab_operator.findings import Failure
+from codelab_operator.ownership import was_anothers
 from codelab_operator.plan import Apply, Steps
 
 Reason = Literal["ChildConflict", "ChildRejected", "Forbidden", "Retrying"]
@@ -113,9 +114,23 @@ async def _apply(cluster: Cluster, work: Work, step: Apply) -> None:
         handover = {**_bare(manifest), "spec": {"replicas": step.handover}}
         await cluster.apply(handover, force=True, manager=HANDOVER_MANAGER)
     if step.force:
-        await cluster.apply(manifest, force=True)
+        await _apply_ours(cluster, step)
     else:
         await _apply_missing(cluster, work, step.child)
+
+
+async def _apply_ours(cluster: Cluster, step: Apply) -> None:
+    """Send an intent for what is ours.
+
+    An apply adds an item that somebody gave another key beside what became of it: a Service with
+    two ports of one name is refused. A merge puts our lists in the place of theirs.
+    """
+    try:
+        await cluster.apply(step.child.manifest, force=True)
+    except ApiError as error:
+        if step.reason != "drifted" or not error.is_refusal:
+            raise
+        await _merge(cluster, step.child)
 
 
 async def _apply_missing(cluster: Cluster, work: Work, child: Child) -> None:
@@ -133,7 +148,7 @@ async def _apply_missing(cluster: Cluster, work: Work, child: Child) -> None:
             raise
         await cluster.apply(child.manifest, force=True)
         return
-    if answer["metadata"]["creationTimestamp"] < work.born:  # older than its agent: not ours
+    if was_anothers(answer, work.born):
         await cluster.apply(_bare(child.manifest), force=False)
         raise FOREIGN
 

@@ -54,6 +54,12 @@ class Offering:
     is_development: bool = False
     """`CODELAB_DEV`: writable root, short drain."""
 
+    def lacks(self, agent: Agent) -> bool:
+        """Whether the agent has a use for a kind that is not served."""
+        has_monitors = agent.spec.monitoring.service_monitor != "Disabled"
+        has_routes = agent.spec.exposure.http_route is not None
+        return (has_monitors and not self.service_monitors) or (has_routes and not self.http_routes)
+
 
 @dataclass(frozen=True, slots=True)
 class Child:

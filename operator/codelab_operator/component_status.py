@@ -14,6 +14,9 @@ CONDITIONS: Final = {
     "llmproxy": "LLMProxyReady",
     "redis": "RedisReady",
 }
+REFUSED: Final = ("auth", "permission", "wrongpass", "filenotfound")
+NO_FILE: Final = "FileNotFoundError"
+"""What a client says that finds no password or certificate."""
 
 
 def workloads(findings: Findings) -> dict[str, Workload]:
@@ -59,7 +62,10 @@ def _external_redis(health: Health) -> Verdict:
         return Verdict("RedisReady", "Unknown", "NotReady", "The runtime has not reported yet.")
     if outcome == "ok":
         return Verdict("RedisReady", "True", "Available")
-    return Verdict("RedisReady", "False", _fault(outcome), f"The runtime says: {outcome}")
+    words = f"The runtime says: {outcome}"
+    if NO_FILE in outcome:
+        words += ". A Secret or a key in it that the specification names is not there."
+    return Verdict("RedisReady", "False", _fault(outcome), words)
 
 
 def _fault(outcome: str) -> str:
@@ -67,7 +73,7 @@ def _fault(outcome: str) -> str:
     words = outcome.lower()
     if "eviction" in words:
         return "EvictionPolicy"
-    is_refused = any(word in words for word in ("auth", "permission", "wrongpass"))
+    is_refused = any(word in words for word in REFUSED)
     return "AuthFailed" if is_refused else "Unreachable"
 
 

@@ -10,6 +10,8 @@ from codelab_operator.children import Offering
 from codelab_operator.kinds import AGENT, CHILDREN, HTTP_ROUTE, SERVICE_MONITOR, Kind
 from codelab_operator.settings import OperatorSettings
 
+SOONEST_S: Final = 1.0
+"""Time between two looks, however many ask for them."""
 UNSERVED_S: Final = 5.0
 """Time between two looks while our own kind is missing, or the API server does not answer."""
 
@@ -47,6 +49,7 @@ class Discovery:
         while True:
             self.look.clear()
             span_s = self._settings.discovery_s if await self._looked() else UNSERVED_S
+            await asyncio.sleep(SOONEST_S)
             try:
                 async with asyncio.timeout(span_s):
                     await self.look.wait()

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from codelab_core.clock import Clock
-from codelab_operator.api_group import PORTS
+from codelab_operator.api_group import PORTS, UNREADY_RUNTIME
 from codelab_operator.findings import Health
 from codelab_operator.key_queue import Uniform
 from codelab_operator.observations import AgentKey
@@ -21,7 +21,8 @@ SETTLED_S: Final = 60.0
 JITTER: Final = 0.2
 TICK_S: Final = 1.0
 LONGEST_BYTES: Final = 65_536
-SERVICES: Final = ("runtime", "llmproxy")
+SERVICES: Final = {"runtime": ("runtime", UNREADY_RUNTIME), "llmproxy": ("llmproxy",)}
+"""Services to ask about a component, until one answers."""
 
 Checks = Mapping[str, str]
 
@@ -82,9 +83,9 @@ class HealthChecks:
         """Ask both services of one agent, and when to ask again."""
         try:
             facts = self.of(key)
-            for service in SERVICES:
-                checks = await asyncio.to_thread(read_checks, self._address(key, service))
-                facts = replace(facts, **{service: checks})
+            for component in SERVICES:
+                checks = await asyncio.to_thread(self._read, key, component)
+                facts = replace(facts, **{component: checks})
         finally:
             self._room.release()
         if key not in self._due:
@@ -96,10 +97,11 @@ class HealthChecks:
             self._known[key] = facts
             self._changed(key)
 
-    def _address(self, key: AgentKey, service: str) -> str:
-        """Where the health of a service is."""
-        name = f"{key.name}-{service}"
-        return self._url.format(service=name, namespace=key.namespace, port=PORTS[service])
+    def _read(self, key: AgentKey, component: str) -> Checks | None:
+        """What a component says of itself; blocks."""
+        place = {"namespace": key.namespace, "port": PORTS[component]}
+        urls = (self._url.format(service=f"{key.name}-{s}", **place) for s in SERVICES[component])
+        return next((checks for url in urls if (checks := read_checks(url)) is not None), None)
 
 
 def read_checks(url: str) -> Checks | None:

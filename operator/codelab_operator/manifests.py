@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from codelab_operator.builders import deployment, service, service_account
+from codelab_operator.builders import deployment, service, service_account, unready_runtime
 from codelab_operator.children import Agent, Child, Offering
 from codelab_operator.components import Component, components
 from codelab_operator.exposure import http_route, ingress
@@ -26,6 +26,7 @@ def desired(agent: Agent, offering: Offering) -> tuple[Child, ...]:
         *config_map(agent),
         *policies(agent, offering),
         *redis(agent),
+        *unready_runtime(agent),
         *(
             made
             for component in components(agent, offering)

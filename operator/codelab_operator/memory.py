@@ -40,12 +40,13 @@ class AgentMemory:
     suspects: frozenset[ObjectKey] = frozenset()
     """Names that somebody else had at the last pass."""
 
-    def turn_to(self, uid: str, generation: int, now: float) -> None:
-        """A pass begins; a new generation has its chances again."""
+    def turn_to(self, uid: str, generation: int, now: float) -> bool:
+        """A pass begins; a new generation has its chances again. Whether it is a new one."""
         if (uid, generation) == (self.uid, self.generation):
-            return
+            return False
         self.uid, self.generation, self.seen_at = uid, generation, now
         self.refused.clear()
+        return True
 
     def barred(self, now: float) -> frozenset[ObjectKey]:
         """Children not to write now: fights and refusals."""

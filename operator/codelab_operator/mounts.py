@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from codelab_operator.api_llmproxy import Provider
 from codelab_operator.api_redis import ExternalRedis
-from codelab_operator.api_shapes import SecretKeyRef
 from codelab_operator.children import Agent
 from codelab_operator.intents import present
 
@@ -97,7 +96,7 @@ def client_credentials(agent: Agent) -> tuple[Mount, ...]:
         secret = auth.tokens_secret_name or agent.child_name("client")
         items.append(Item(secret, TOKENS, TOKENS))
     if auth.jwt and auth.jwt.secret_ref:
-        items.append(_item(auth.jwt.secret_ref, JWT_SECRET))
+        items.append(Item(auth.jwt.secret_ref.name, auth.jwt.secret_ref.key, JWT_SECRET))
     return secret_files("auth", AUTH, items)
 
 
@@ -127,17 +126,18 @@ def store_credentials(agent: Agent, user: str) -> tuple[Mount, ...]:
 
 
 def _external_items(external: ExternalRedis) -> list[Item]:
-    """Files for a store of somebody else."""
+    """Files for a store of somebody else; one that is missing is told by the status."""
     tls, sentinel = external.tls, external.sentinel
     refs = [
         (external.password_secret_ref, PASSWORD),
         (sentinel.password_secret_ref if sentinel else None, SENTINEL_PASSWORD),
         (tls.ca_secret_ref if tls else None, CA),
     ]
-    items = [_item(ref, path) for ref, path in refs if ref]
+    items = [Item(ref.name, ref.key, path, optional=True) for ref, path in refs if ref]
     if tls and tls.client_cert_secret_name:
         names = (CERTIFICATE, PRIVATE_KEY)
-        items += [Item(tls.client_cert_secret_name, name, name) for name in names]
+        secret = tls.client_cert_secret_name
+        items += [Item(secret, name, name, optional=True) for name in names]
     return items
 
 
@@ -147,8 +147,3 @@ def proxy_files(agent: Agent, config_map: str) -> tuple[Mount, ...]:
     clients = agent.spec.llmproxy.client_keys_secret_name
     items = [Item(clients, CLIENT_KEYS, CLIENT_KEYS)] if clients else []
     return (*((config,) if config_map else ()), *secret_files("clients", CLIENTS, items))
-
-
-def _item(ref: SecretKeyRef, path: str) -> Item:
-    """A key that the specification refers to."""
-    return Item(ref.name, ref.key, path)

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from codelab_operator.api_group import AGENT_LABEL, FIELD_MANAGER, KIND, MANAGED_BY_LABEL
+from codelab_operator.api_group import (
+    AGENT_LABEL,
+    FIELD_MANAGER,
+    HANDOVER_MANAGER,
+    KIND,
+    MANAGED_BY_LABEL,
+)
 from codelab_operator.children import Agent, Manifest
+
+OUR_MANAGERS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER})
 
 
 class Owner(Enum):
@@ -29,6 +37,24 @@ def owner_of(live: Manifest, agent: Agent) -> Owner:
     if labels.get(MANAGED_BY_LABEL) != FIELD_MANAGER or labels.get(AGENT_LABEL) != agent.name:
         return Owner.ANOTHER
     return _controller(metadata.get("ownerReferences") or (), agent)
+
+
+def was_anothers(written: Manifest, born: str) -> bool:
+    """Whether an object that an apply seemed to create had been made by somebody else.
+
+    `written` is the answer of the API server, `born` the time at which the agent was created. Who
+    else has said anything of its specification has made it; how many pods there are, and what
+    controllers report, says nothing of that.
+    """
+    metadata = written["metadata"]
+    if metadata["creationTimestamp"] < born:
+        return True
+    others = (
+        entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("manager") not in OUR_MANAGERS and not entry.get("subresource")
+    )
+    return any(fields.keys() - {"f:replicas"} for fields in others)
 
 
 def _controller(references: Sequence[Manifest], agent: Agent) -> Owner:

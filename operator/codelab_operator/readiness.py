@@ -50,6 +50,18 @@ def readiness(view: View) -> list[Verdict]:
     return [ready, work] if work else [ready]
 
 
+def overdue_in_s(agent: Agent, status: Mapping[str, Any], now: str) -> float | None:
+    """Seconds until our Redis will have been away for too long; None where that is not ahead.
+
+    Nothing happens in the cluster then: somebody has to look.
+    """
+    since = _false_since(CONDITIONS["redis"], status)
+    if agent.spec.redis.managed is None or since is None:
+        return None
+    left_s = agent.spec.rollout.progress_deadline_seconds - (_seconds(now) - _seconds(since))
+    return left_s + 1 if left_s >= 0 else None
+
+
 def _blocked(findings: Findings) -> Verdict | None:
     """What only a person can settle; monitors do not count, agents work without them."""
     failures = [one for one in findings.failures if one.key.kind != MONITOR]

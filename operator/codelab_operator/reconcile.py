@@ -19,10 +19,11 @@ from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError
 from codelab_operator.plan import Steps, plan
+from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rendered import Rendered
 from codelab_operator.rollout import Wave, first_unsettled_wave
 from codelab_operator.rotation import Rotation, is_rotation_due
-from codelab_operator.transitions import is_ready, notes, readiness
+from codelab_operator.transitions import is_ready, is_settled, notes, readiness
 from codelab_operator.workqueue import Outcome
 
 STATUS_S: Final = 1.0
@@ -35,7 +36,7 @@ class Surroundings(Protocol):
         """Optional kinds, and switches."""
 
     def rediscover(self) -> None:
-        """A kind is not served any more."""
+        """A kind is not served any more, or may be by now."""
 
     def health(self, key: AgentKey) -> Health:
         """The last facts from the services."""
@@ -124,7 +125,9 @@ class Reconciler:
             await self._save(memory, resource, refused(resource, error, self._now()))
             return Outcome()
         now = self._clock.monotonic()
-        memory.turn_to(agent.uid, agent.generation, now)
+        is_new = memory.turn_to(agent.uid, agent.generation, now)
+        if is_new and self._around.offering().lacks(agent):
+            self._around.rediscover()
         this = self._planned(agent, memory, resource, observed)
         await self._write(this, memory, is_new=not observed.children)
         if this.report.is_kind_missing:
@@ -191,18 +194,19 @@ class Reconciler:
             this.rotation,
             memory.drift.fights(self._clock.monotonic()),
         )
-        before = this.resource.get("status") or {}
-        status = conditions(this.agent, found, before, self._now())
-        settled = is_ready(status)
-        self._around.settled(key, is_settled=settled)
+        before, now = this.resource.get("status") or {}, self._now()
+        status = conditions(this.agent, found, before, now)
+        this.look_again(overdue_in_s(this.agent, status, now))
+        ready = is_ready(status)
+        self._around.settled(key, is_settled=is_settled(status))
         wait_s = memory.status_at + STATUS_S - self._clock.monotonic()
         if status != before and wait_s > 0 and readiness(status) == readiness(before):
             this.look_again(wait_s)
             return
         await self._save(memory, this.resource, status)
-        if settled and not memory.is_ready and this.agent.generation == memory.generation:
+        if ready and not memory.is_ready and this.agent.generation == memory.generation:
             self._metrics.ready_seconds.observe(self._clock.monotonic() - memory.seen_at)
-        memory.is_ready = settled
+        memory.is_ready = ready
 
     async def _save(self, memory: AgentMemory, resource: Manifest, status: Manifest) -> None:
         """One apply of the whole status, for the version of the resource that was read."""

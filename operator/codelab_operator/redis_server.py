@@ -57,12 +57,12 @@ def access_list(agent: Agent) -> str:
 def _rights(version: str) -> dict[str, str]:
     """The commands of each user, in the words of the access list."""
     return {
-        user: " ".join(["-@all", *(f"+{name}" for name in _known(commands, version))])
+        user: " ".join(["-@all", *(f"+{name}" for name in known_commands(commands, version))])
         for user, commands in COMMANDS.items()
     }
 
 
-def _known(commands: Mapping[str, str], version: str) -> list[str]:
+def known_commands(commands: Mapping[str, str], version: str) -> list[str]:
     """The commands that a service of that version calls."""
     return sorted(name for name, since in commands.items() if is_at_least(version, since))
 
@@ -90,6 +90,7 @@ def _stateful_set(agent: Agent, managed: ManagedRedis) -> Child:
     body = {
         "spec": {
             "replicas": 1,
+            "podManagementPolicy": "Parallel",  # else a pod that cannot start is never replaced
             "serviceName": agent.child_name("redis"),
             "selector": {"matchLabels": marks},
             "template": _template(agent, managed),

@@ -9,7 +9,7 @@ from typing import Final
 
 from codelab_operator.children import Agent, Child, Manifest, Offering
 from codelab_operator.manifests import desired
-from codelab_operator.parsing import parse
+from codelab_operator.parsing import checked
 
 KEPT: Final = 64
 """Agents; the one that was asked for longest ago goes first."""
@@ -25,10 +25,10 @@ class Rendered:
     )
 
     def agent(self, resource: Manifest) -> Agent:
-        """What `parse` says; raises what it raises."""
+        """What `checked` says; raises what it raises."""
         metadata = resource["metadata"]
         key = (metadata["uid"], metadata["generation"])
-        return _known(self._agents, key) or _keep(self._agents, key, parse(resource))
+        return _known(self._agents, key) or _keep(self._agents, key, checked(resource))
 
     def children(self, agent: Agent, offering: Offering) -> tuple[Child, ...]:
         """What `desired` says."""

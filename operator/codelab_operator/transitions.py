@@ -47,6 +47,11 @@ def is_ready(status: Status) -> bool:
     return bool(_condition(status, "Ready").get("status") == "True")
 
 
+def is_settled(status: Status) -> bool:
+    """Ready, and every provider answers: nothing is expected to change soon."""
+    return is_ready(status) and _condition(status, "ProvidersReady").get("status") == "True"
+
+
 def readiness(status: Status) -> str:
     """Status of `Ready`: True, False or Unknown; empty where there is none."""
     return str(_condition(status, "Ready").get("status", ""))

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     bring = "command that brings Prometheus into the kind cluster whose name it is given"
     parser.addoption("--monitoring", metavar="COMMAND", help=bring)
     parser.addoption("--cluster-name", default="codelab-e2e", help="name of the kind cluster")
+    parser.addoption("--image-tag", default="dev", help="tag of the images to bring into it")
 
 
 @pytest.fixture(scope="session")
@@ -30,27 +31,26 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """The cluster with the operator in it, watching every namespace."""
     kept, name = pytestconfig.getoption("--keep-cluster"), pytestconfig.getoption("--cluster-name")
     if name in run("kind", "get", "clusters").split() and not kept:
-        run("kind", "delete", "cluster", "--name", name)
+        run("kind", "delete", "cluster", "--name", name, timeout_s=300)
     found = Cluster(f"kind-{name}")
     try:
         if name not in run("kind", "get", "clusters").split():
-            _create(found, name)
+            _create(found, name, pytestconfig.getoption("--image-tag"))
         yield found
     finally:
         if not kept:
             logs = str(ROOT / "build/e2e-logs")
             run("kind", "export", "logs", logs, "--name", name, timeout_s=120)
-            run("kind", "delete", "cluster", "--name", name)
+            run("kind", "delete", "cluster", "--name", name, timeout_s=300)
 
 
-def _create(cluster: Cluster, name: str) -> None:
+def _create(cluster: Cluster, name: str, tag: str) -> None:
     """Make the cluster, bring the images, install the chart."""
-    names = [f"codelab/{image}:{RELEASE}" for image in IMAGES]
-    for image in IMAGES:
-        run("docker", "tag", f"codelab/{image}:dev", f"codelab/{image}:{RELEASE}")
     wanted = ("--name", name, "--image", NODE, "--wait", "60s")
     run("kind", "create", "cluster", *wanted, timeout_s=300)
-    run("kind", "load", "docker-image", *names, "redis:8.0", "--name", name, timeout_s=300)
+    run("kind", "load", "docker-image", "redis:8.0", "--name", name, timeout_s=300)
+    for image in IMAGES:
+        cluster.load(f"codelab/{image}", tag, RELEASE)
     where = ("-n", "codelab-system", "--create-namespace", "-f", VALUES)
     cluster.helm("install", "codelab-agent", CHART, *where, "--wait", "--timeout", "120s")
 
@@ -60,6 +60,16 @@ def api(cluster: Cluster) -> Iterator[Api]:
     """The API server of the cluster."""
     with proxied(cluster) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def stand_in(cluster: Cluster) -> str:
+    """An image that is well in the place of any service, for cases about objects, not turns."""
+    folder = ROOT / "tests/harness"
+    file, image, tag = folder / "stand_in.Dockerfile", "codelab/stand-in", "e2e"
+    run("docker", "build", "-q", "-f", file, "-t", f"{image}:{tag}", folder, timeout_s=120)
+    cluster.load(image, tag, tag)
+    return f"{image}:{tag}"
 
 
 @pytest.fixture

@@ -7,18 +7,20 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 
 from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator.kinds import KINDS
-from harness.kubernetes import PORT_SAID, Cluster, Manifest
+from harness.kubernetes import PORT_SAID, Cluster, Manifest, condition
 
 PATHS: Final = {kind.plural: kind for kind in KINDS}
 JSON: Final = "application/json"
 MERGE: Final = "application/merge-patch+json"
 STEPS: Final = "application/json-patch+json"
 ANSWER_S: Final = 30.0
+FIRST_S: Final = 1.0
+"""Within this time a watch has shown everything that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Watch:
             assert self.came.wait_for(is_there, limit_s), f"not within {limit_s:g} s: {what}"
         return found[0]
 
+    def quiet(self, span_s: float) -> None:
+        """Nothing may come for so long, but for what was there when the watch began."""
+        with self.came:
+            self.came.wait_for(lambda: False, FIRST_S)
+            there = len(self.seen)
+            self.came.wait_for(lambda: len(self.seen) > there, span_s - FIRST_S)
+            assert self.seen[there:] == []
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -75,6 +85,35 @@ class Api:
         )
         with _OPENER.open(asked, timeout=ANSWER_S) as answer:
             return answer.status, json.loads(answer.read())
+
+    def told(self, namespace: str, name: str, said: str, limit_s: float = 90.0) -> Manifest:
+        """Wait until an agent's status says `Type=Status` or `Type=Status/Reason`; the agent.
+
+        Of its newest generation; `Type=` stands for a condition that is not there.
+        """
+        with self.watched("codelabagents", namespace) as watch:
+            try:
+                return watch.first(lambda one: _tells(one.it, name, said), "", 0.0, limit_s).it
+            except AssertionError:
+                seen = [one.it for one in watch.seen if one.it["metadata"]["name"] == name]
+        instead = seen[-1].get("status", {}).get("conditions") if seen else "nothing"
+        raise AssertionError(f"{name} not {said} within {limit_s:g} s, but {instead}")
+
+    def pods(self, namespace: str, selector: str = "") -> dict[str, str]:
+        """Uids of pods that are not about to go, with the component that each belongs to."""
+        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
+        return {
+            pod["metadata"]["uid"]: pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            for pod in self.items(path)
+            if "deletionTimestamp" not in pod["metadata"]
+        }
+
+    def table(self, path: str, form: str) -> Manifest:
+        """A list in another form, such as the columns that people see."""
+        asked = urllib.request.Request(self.url + path, headers={"Accept": form})  # noqa: S310 -- ours
+        with _OPENER.open(asked, timeout=ANSWER_S) as answer:
+            found: Manifest = json.loads(answer.read())
+            return found
 
     def text(self, path: str) -> str:
         """Body of an answer that must be good."""
@@ -99,6 +138,14 @@ class Api:
     def create(self, plural: str, namespace: str, manifest: Manifest) -> Manifest:
         """Post an object."""
         return self._good("POST", PATHS[plural].path(namespace), manifest)
+
+    def post(self, path: str, manifest: Manifest) -> Manifest:
+        """Post an object of a kind that agents do not have."""
+        return self._good("POST", path, manifest)
+
+    def delete_path(self, path: str) -> None:
+        """Delete such an object."""
+        self._good("DELETE", path)
 
     def delete(self, plural: str, namespace: str, name: str) -> None:
         """Delete an object; what it owns goes later."""
@@ -149,9 +196,21 @@ def proxied(cluster: Cluster) -> Iterator[Api]:
             proxy.terminate()
 
 
+def _tells(agent: Manifest, name: str, said: str) -> bool:
+    """Whether this is the agent, and its status of now says so."""
+    status = agent.get("status", {})
+    if agent["metadata"]["name"] != name:
+        return False
+    if status.get("observedGeneration") != agent["metadata"]["generation"]:
+        return False
+    kind, _, wanted = said.partition("=")
+    found = condition(agent, kind)
+    return wanted in {found.get("status", ""), f"{found.get('status')}/{found.get('reason')}"}
+
+
 def _read(answer: HTTPResponse, watch: Watch) -> None:
     """Thread of a watch: one event a line until it ends."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, HTTPException):
         for line in answer:
             watch.add(json.loads(line))
 

@@ -37,6 +37,19 @@ class Cluster:
         """Standard output of `helm`, which must succeed."""
         return run("helm", "--kube-context", self.context, *arguments, timeout_s=timeout_s)
 
+    @property
+    def node(self) -> str:
+        """The container that is the cluster's one node."""
+        return self.context.removeprefix("kind-") + "-control-plane"
+
+    def load(self, image: str, tag: str, wanted: str) -> None:
+        """Bring a local image into the cluster, under another tag there."""
+        cluster = self.context.removeprefix("kind-")
+        run("kind", "load", "docker-image", f"{image}:{tag}", "--name", cluster, timeout_s=300)
+        names = (f"docker.io/{image}:{tag}", f"docker.io/{image}:{wanted}")
+        tagging = ("ctr", "--namespace", "k8s.io", "images", "tag", "--force", *names)
+        run("docker", "exec", self.node, *tagging)
+
     def apply(self, manifest: Manifest, namespace: str) -> None:
         """Apply a manifest as a person would."""
         said = self.send("apply", manifest, namespace)

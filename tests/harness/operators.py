@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib import error, request
 
-from codelab_operator.api_group import HASH_ANNOTATION
+from codelab_core.clock import SystemClock
+from codelab_operator.api_group import HASH_ANNOTATION, ROTATION_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
 from fakes.cluster.requests import Logged
@@ -38,14 +39,27 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["codelab_operator.__main__"])
 
 
-def operate(fields: dict[str, Any], log: str) -> None:
+class AheadClock(SystemClock):
+    """The clocks of this machine; the one of people is ahead by as many seconds as `ahead` says."""
+
+    def __init__(self, ahead: Any) -> None:
+        self._ahead = ahead
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC, and a while."""
+        return super().wall_ms() + int(self._ahead.value) * 1000
+
+
+def operate(fields: dict[str, Any], log: str, ahead: Any) -> None:
     """The body of an operator process."""
-    from codelab_operator.__main__ import main  # noqa: PLC0415 -- in the new process
+    from codelab_operator import app  # noqa: PLC0415 -- in the new process
+    from codelab_operator.__main__ import main  # noqa: PLC0415 -- as well
     from codelab_operator.settings import OperatorSettings  # noqa: PLC0415 -- as well
 
     with Path(log).open("a", buffering=1) as sys.stderr:
         for name, value in OperatorSettings.exactly(**fields).to_env().items():
             os.environ[name] = value  # noqa: TID251 -- the environment of a new process
+        vars(app)["SYSTEM_CLOCK"] = AheadClock(ahead)  # of this process alone
         with asyncio.Runner() as runner:
             runner.run(main([]))
 
@@ -57,6 +71,8 @@ class Bench:
         self.cluster = cluster
         self.folder = folder
         self.running: list[ForkServerProcess] = []
+        self.ahead = _CONTEXT.Value("i", 0)
+        """Seconds by which the clock on the wall of every operator is ahead of ours."""
         self._names: dict[str, ForkServerProcess] = {}
         self._news = asyncio.Event()
         cluster.store.listeners.append(lambda *_: self._news.set())
@@ -73,7 +89,7 @@ class Bench:
             "health_url": self.cluster.url + "/health/{namespace}/{service}",
         }
         log = str(self.folder / f"{name}.log")
-        process = _CONTEXT.Process(target=operate, args=(settings | fields, log))
+        process = _CONTEXT.Process(target=operate, args=(settings | fields, log, self.ahead))
         process.start()
         self.running.append(process)
         self._names[name] = process
@@ -163,11 +179,16 @@ class Bench:
         agents = self.cluster.store.of("CodelabAgent")
         return writes.create(self.cluster.store, agents, Write(namespace, name, PERSON), body)
 
+    def post(self, kind: str, name: str, spec: Json) -> Stored:
+        """An object that somebody makes now."""
+        body = {"metadata": {"name": name}, "spec": spec}
+        write = Write("ns", name, "somebody")
+        return writes.create(self.cluster.store, self.cluster.store.of(kind), write, body)
+
     def foreign(self, kind: str, name: str, spec: Json) -> Stored:
         """An object that somebody made long ago, with nothing to do with us."""
         store, collection = self.cluster.store, self.cluster.store.of(kind)
-        body = {"metadata": {"name": name}, "spec": spec}
-        made = writes.create(store, collection, Write("ns", name, "somebody"), body)
+        made = self.post(kind, name, spec)
         old = made.manifest["metadata"] | {"creationTimestamp": "2020-01-01T00:00:00Z"}
         return store.commit(collection, Stored(made.manifest | {"metadata": old}, made.owners))
 
@@ -214,8 +235,9 @@ def comparable(manifest: Json) -> Json:
     """An object without versions, uids, times and random values."""
     gone = {"uid", "resourceVersion", "creationTimestamp", "ownerReferences", "generation"}
     metadata = {k: v for k, v in manifest["metadata"].items() if k not in gone}
-    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, too
-    metadata["annotations"] = {k: v for k, v in notes.items() if k != HASH_ANNOTATION}
+    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, the other has a time
+    passing = {HASH_ANNOTATION, ROTATION_ANNOTATION}
+    metadata["annotations"] = {k: v for k, v in notes.items() if k not in passing}
     body = {k: v for k, v in manifest.items() if k not in {"status", "data"}}
     return body | {"metadata": metadata, "data": sorted(manifest.get("data", {}))}
 

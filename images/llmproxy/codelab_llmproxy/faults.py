@@ -16,6 +16,7 @@ _CLASSES: Final[Mapping[str, tuple[Fault, Billed]]] = {
     "unknown_model": ("caller", "no"),
     "key_invalid": ("key", "no"),
     "key_exhausted": ("key", "no"),
+    "key_missing": ("key", "no"),
     "rate_limited": ("key", "no"),
     "overloaded": ("provider", "no"),
     "server_error": ("provider", "unknown"),

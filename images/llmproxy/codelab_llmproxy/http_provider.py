@@ -24,6 +24,7 @@ REFUSAL_BYTES: Final = 65_536
 CHECK_S: Final = 30.0
 """How long the outcome of a health check is believed."""
 BUSY_RETRY_MS: Final = 1_000
+KEY_MISSING: Final = "The provider's key is not there yet."
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 
@@ -63,6 +64,10 @@ class HttpProvider:
         """The text without the keys of this provider."""
         return redact(text, self.keys.values())
 
+    def doubt(self) -> None:
+        """Believe the last health check no more: a key has changed."""
+        self._checked = None
+
     async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """Send one request; yields the bytes of the answer as they come.
 
@@ -97,7 +102,12 @@ class HttpProvider:
             yield reply
 
     def _call(self, body: bytes | None, key: Key | None) -> Call:
-        """The request to send; its headers are built from nothing of the caller's but its id."""
+        """The request to send; its headers are built from nothing of the caller's but its id.
+
+        Raises `PROVIDER_AUTH`/key_missing while no key is there yet.
+        """
+        if self.keys.is_waiting:
+            raise CodelabError(Code.PROVIDER_AUTH, "key_missing", message=KEY_MISSING)
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/x-ndjson, application/json",

@@ -3,6 +3,7 @@
 A key is read at its use and shown to nobody: what identifies it everywhere else is its id.
 """
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from codelab_llmproxy.config_file import Stamp, stamp
 MAX_BYTES: Final = 8_192
 _KEY: Final = re.compile(r"[!-~]+")
 
+log = logging.getLogger(__name__)
+
 Environment = Callable[[str], SecretStr | None]
 """The secret in a variable, by its name."""
 
@@ -26,7 +29,10 @@ class SecretError(Exception):
 
 
 class Key:
-    """One key. A file is read again when it changes, a variable never does."""
+    """One key. A file is read again when it changes, a variable never does.
+
+    A file need not be there, or hold a key, from the start: a Secret may be made later.
+    """
 
     __slots__ = ("_environment", "_secret", "_stamp", "_where", "id", "weight")
 
@@ -36,7 +42,13 @@ class Key:
         self._where = config.secret
         self._environment = environment
         self._stamp: Stamp | None = None
-        self._secret = self._read()
+        self._secret = SecretStr("")
+        try:
+            self._secret = self._read()
+        except SecretError as error:
+            if self._file is None:
+                raise
+            log.warning("a key is missing", extra={"key_id": self.id, "problem": str(error)})
 
     def __repr__(self) -> str:
         return f"Key({self.id!r})"
@@ -45,6 +57,11 @@ class Key:
     def value(self) -> str:
         """The key itself; for the header of a call and for redaction, for nothing else."""
         return self._secret.get_secret_value()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there has been no key so far."""
+        return not self.value
 
     def refresh(self) -> bool:
         """Read the file again where it has changed; whether the key is another one now.
@@ -96,20 +113,25 @@ class KeyRing:
     def __init__(self, keys: Sequence[Key]) -> None:
         self.keys = tuple(keys)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether keys are wanted and none is there."""
+        return bool(self.keys) and all(key.is_missing for key in self.keys)
+
     def pick(self, affinity: str) -> Key | None:
-        """The key of a caller: always the same for one, by weight over all of them."""
-        if not self.keys:
+        """The key of a caller: always the same for one, by weight over those that are there."""
+        by_id = {key.id: key for key in self.keys if not key.is_missing}
+        if not by_id:
             return None
-        by_id = {key.id: key for key in self.keys}
-        return by_id[ranked(affinity, ((key.id, key.weight) for key in self.keys))[0]]
+        return by_id[ranked(affinity, ((key.id, key.weight) for key in by_id.values()))[0]]
 
     def values(self) -> tuple[str, ...]:
         """All keys themselves, for redaction."""
-        return tuple(key.value for key in self.keys)
+        return tuple(key.value for key in self.keys if not key.is_missing)
 
 
 def open_keys(configs: Sequence[KeyConfig], environment: Environment) -> tuple[KeyRing, list[str]]:
-    """The keys that could be read, and a sentence for each that could not."""
+    """The keys, and a sentence for each that can never be there."""
     keys, problems = [], []
     for config in configs:
         try:

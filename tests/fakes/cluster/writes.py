@@ -8,7 +8,7 @@ from typing import Any
 import jsonpatch
 import orjson
 
-from fakes.cluster import answers, fields
+from fakes.cluster import answers, fields, rules
 from fakes.cluster.defaults import with_defaults
 from fakes.cluster.store import Collection, Owner, Store, Stored, stamp
 
@@ -229,6 +229,7 @@ def _desire(manifest: Json) -> Json:
 
 def _commit(store: Store, collection: Collection, write: Write, stored: Stored) -> Stored:
     """Keep a version, unless the request was only to see what would be."""
+    rules.check(stored.manifest)
     return stored if write.dry_run else store.commit(collection, stored)
 
 

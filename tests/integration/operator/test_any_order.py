@@ -29,7 +29,13 @@ from harness.operators import comparable
 
 Json = dict[str, Any]
 
-LOCAL = {"name": "local", "kind": "ollama", "baseUrl": "http://o:1", "allowPrivate": True}
+LOCAL = {
+    "name": "local",
+    "kind": "ollama",
+    "baseUrl": "http://o:1",
+    "allowPrivate": True,
+    "models": [{"id": "m"}],
+}
 SPEC_EDITS: tuple[Json, ...] = (
     {"gateway": {"replicas": 2, "autoscaling": None}},
     {"gateway": {"replicas": None}},

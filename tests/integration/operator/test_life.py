@@ -109,6 +109,24 @@ async def test_what_somebody_changed_in_a_child_is_put_right_by_one_write(
     assert [(r.verb, r.kind) for r in written if r.status == 200] == [("apply", kind)]
 
 
+async def test_a_port_under_another_number_is_put_back_though_an_apply_is_refused(
+    stage: Bench,
+) -> None:
+    await ready(stage)
+    before = stage.children()["Service", "a-gateway"]
+    port = {"name": "http", "port": 9999, "protocol": "TCP", "targetPort": "http"}
+
+    stage.edit("Service", "a-gateway", {"spec": {"ports": [port]}})
+    await stage.until(lambda: stage.children()["Service", "a-gateway"] == before)
+    written = await stage.rest()
+
+    assert [(r.verb, r.status) for r in written if r.kind == "Service"] == [
+        ("apply", 422),
+        ("patch", 200),
+    ]
+    assert stage.condition("Stalled") == {}
+
+
 async def test_foreign_labels_a_restart_and_a_scale_by_hand_are_left_alone(stage: Bench) -> None:
     await ready(stage)
     annotation = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
@@ -131,7 +149,13 @@ async def test_foreign_labels_a_restart_and_a_scale_by_hand_are_left_alone(stage
 
 async def test_an_edit_writes_what_changed_and_rolls_nothing_else(stage: Bench) -> None:
     await ready(stage)
-    provider = {"name": "local", "kind": "ollama", "baseUrl": "http://o:1", "allowPrivate": True}
+    provider = {
+        "name": "local",
+        "kind": "ollama",
+        "baseUrl": "http://o:1",
+        "allowPrivate": True,
+        "models": [{"id": "m"}],
+    }
     change = {"spec": {"llmproxy": {"providers": [provider]}}}
 
     stage.edit("CodelabAgent", "a", change)
@@ -171,6 +195,20 @@ async def test_a_foreign_object_of_our_name_is_a_conflict_and_stays_as_it_is(sta
     assert not stage.is_ready("a")
 
 
+async def test_a_foreign_object_that_is_as_young_as_the_agent_is_no_child_either(
+    stage: Bench,
+) -> None:
+    stage.start()
+    stage.post("Service", "a-gateway", {"ports": [{"port": 1, "protocol": "TCP", "name": "x"}]})
+
+    stage.agent()
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "ChildConflict")
+
+    still = stage.find("Service", "a-gateway")
+    assert [port["port"] for port in still["spec"]["ports"]] == [1]
+    assert "ownerReferences" not in still["metadata"]
+
+
 async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(stage: Bench) -> None:
     await ready(stage)
 
@@ -179,6 +217,20 @@ async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(st
     written = await stage.rest()
 
     assert {r.kind for r in written} == {"CodelabAgent"}
+
+
+async def test_a_configuration_that_the_llm_proxy_would_refuse_is_said_and_touches_no_child(
+    stage: Bench,
+) -> None:
+    await ready(stage)
+
+    circle = {"aliases": {"a": "b", "b": "a"}}
+    stage.edit("CodelabAgent", "a", {"spec": {"llmproxy": circle}})
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "InvalidSpec")
+    written = await stage.rest()
+
+    assert {r.kind for r in written} == {"CodelabAgent"}
+    assert "spec.llmproxy: aliases" in stage.condition("Stalled")["message"]
 
 
 async def test_a_paused_agent_is_left_alone(stage: Bench) -> None:

@@ -17,7 +17,13 @@ FULL = {
     "gateway": {"autoscaling": {"minReplicas": 2, "maxReplicas": 4}},
     "llmproxy": {
         "providers": [
-            {"name": "local", "kind": "ollama", "baseUrl": "http://o:1", "allowPrivate": True}
+            {
+                "name": "local",
+                "kind": "ollama",
+                "baseUrl": "http://o:1",
+                "allowPrivate": True,
+                "models": [{"id": "m"}],
+            }
         ]
     },
     "exposure": {

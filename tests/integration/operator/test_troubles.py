@@ -10,8 +10,7 @@ from typing import Literal
 import pytest
 
 from fakes.cluster.faults import Fault
-from fakes.cluster.kinds import SERVICE_MONITORS
-from harness.operators import SHORT_LEAD, Bench, bench
+from harness.operators import SHORT_LEAD, Bench
 
 pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
 
@@ -231,19 +230,3 @@ async def test_a_leader_that_cannot_renew_ends(stage: Bench) -> None:
     stage.cluster.faults.add(Fault("update", "Lease", times=-1, status=500))
 
     assert await stage.ends(cut_off) == 1
-
-
-async def test_monitors_come_when_their_kind_is_installed(stage: Bench) -> None:
-    async with bench(stage.folder, optional=()) as bare:
-        bare.start("late", discovery_s=0.5)
-        bare.agent()
-        await bare.until(bare.is_ready)
-        assert bare.condition("MonitoringReady")["reason"] == "CRDMissing"
-
-        bare.cluster.store.serve(SERVICE_MONITORS)
-        await bare.until(lambda: len(bare.cluster.objects("ServiceMonitor")) == 3)
-        await bare.until(lambda: bare.condition("MonitoringReady").get("status") == "True")
-        bare.delete("ServiceMonitor", "a-runtime")
-        await bare.until(lambda: bare.find("ServiceMonitor", "a-runtime"))
-
-    assert len(bare.cluster.objects("Deployment")) == 3

@@ -70,7 +70,7 @@ TABLE = [
         None,
         True,
     ),
-    ("PROVIDER_AUTH", "key_invalid, key_exhausted", 502, None, False),
+    ("PROVIDER_AUTH", "key_invalid, key_exhausted, key_missing", 502, None, False),
     ("PROVIDER_TIMEOUT", "silent, slow_first_content, stalled, deadline", 504, None, True),
     ("MODEL_OUTPUT_INVALID", "tool_call_incomplete, empty_answer, arguments", 502, None, True),
     ("CONTEXT_TOO_LONG", "context_length", 400, None, False),

@@ -139,6 +139,23 @@ async def test_one_that_does_not_is_asked_again_after_a_while(tmp_path: Path, pl
     assert len(acting.asked) == 2
 
 
+async def test_without_its_key_nothing_is_sent_until_the_key_is_there(tmp_path: Path) -> None:
+    async with calling(tmp_path, WHOLE) as (provider, acting):
+        missing = KeyConfig.model_validate({"id": "main", "secret": f"file:{tmp_path}/later"})
+        provider.keys = KeyRing([Key(missing, lambda _: None)])
+        for asking in (provider.check(), answer(provider)):
+            with pytest.raises(CodelabError, match="PROVIDER_AUTH/key_missing"):
+                await asking
+        asked_before = len(acting.asked)
+
+        (tmp_path / "later").write_text("key-2")
+        provider.keys.keys[0].refresh()
+        provider.doubt()
+        await provider.check()
+
+    assert (asked_before, len(acting.asked)) == (0, 1)
+
+
 async def test_one_that_nobody_can_reach_is_away(tmp_path: Path) -> None:
     async with calling(tmp_path, WHOLE, base_url="http://127.0.0.1:1") as (provider, _):
         with pytest.raises(CodelabError, match="connect_failed"):

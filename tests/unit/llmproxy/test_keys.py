@@ -78,6 +78,30 @@ def test_references_that_lead_nowhere_are_all_named() -> None:
     assert [problem.partition(": ")[0] for problem in problems] == ["env:NO", "env:NONE"]
 
 
+@pytest.mark.parametrize("content", [None, "", "two words"])
+def test_a_file_without_a_key_is_waited_for(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_text(content)
+    found = key(f"file:{file}")
+    ring = KeyRing([found])
+
+    before = (found.is_missing, ring.is_waiting, ring.pick("s"), ring.values())
+    file.write_text("a-key")
+
+    assert before == (True, True, None, ())
+    assert (found.refresh(), ring.is_waiting, ring.pick("s")) == (True, False, found)
+    assert not KeyRing([]).is_waiting
+
+
+def test_a_key_that_is_missing_is_taken_by_nobody(tmp_path: Path) -> None:
+    there, missing = key("env:GOOD"), Key(KeyConfig(id="x", secret="file:/none"), environment)
+    ring = KeyRing([missing, there])
+
+    assert {ring.pick(f"s{number}") for number in range(20)} == {there}
+    assert (ring.is_waiting, ring.values()) == (False, (CANARY,))
+
+
 def test_the_same_caller_takes_the_same_key() -> None:
     keys = KeyRing([key("env:GOOD")])
 

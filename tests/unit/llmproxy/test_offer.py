@@ -111,7 +111,7 @@ def test_a_file_that_vanishes_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_served_at_all_is_refused_with_every_problem(tmp_path: Path) -> None:
-    keys = [{"id": name, "secret": f"file:/nowhere/{name}"} for name in ("a", "b")]
+    keys = [{"id": name, "secret": f"env:NO_{name.upper()}"} for name in ("a", "b")]
     file = config_file(tmp_path, provider("openai-compatible", "http://gate", keys=keys))
 
     with pytest.raises(SecretsError) as caught:
@@ -120,9 +120,25 @@ def test_what_cannot_be_served_at_all_is_refused_with_every_problem(tmp_path: Pa
         offer(config_file=tmp_path / "none.yaml")
 
     assert str(caught.value).splitlines() == [
-        "providers.real.keys: file:/nowhere/a: cannot be read",
-        "providers.real.keys: file:/nowhere/b: cannot be read",
+        "providers.real.keys: env:NO_A: holds no key: one line of visible ASCII characters",
+        "providers.real.keys: env:NO_B: holds no key: one line of visible ASCII characters",
     ]
+
+
+def test_a_key_whose_file_comes_later_is_taken_then(tmp_path: Path) -> None:
+    file = config_file(tmp_path, real(tmp_path))
+    (tmp_path / "key").unlink()
+
+    serving = offer(config_file=file)
+    serving.refresh_keys()
+    missing = serving.catalogue.providers[0]
+    assert isinstance(missing, HttpProvider)
+    was_waiting = missing.keys.is_waiting
+    (tmp_path / "key").write_text("key-2")
+    serving.refresh_keys()
+
+    assert (was_waiting, missing.keys.is_waiting) == (True, False)
+    assert key_of(serving.catalogue) == "key-2"
 
 
 def test_keys_are_renewed_without_a_word_about_them(
@@ -170,3 +186,16 @@ def test_secrets_of_the_settings_come_before_those_of_the_environment(
     ]
 
     assert shown == ["ours", "theirs", None]
+
+
+def test_what_a_file_asks_for_in_vain_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = config_file(tmp_path, real(tmp_path))
+    offer(config_file=plain)
+    silent = [*caplog.records]
+
+    offer(config_file=config_file(tmp_path, real(tmp_path), cache={"enabled": True}))
+
+    assert silent == []
+    assert [getattr(record, "fields", None) for record in caplog.records] == [["cache.enabled"]]

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from fakes.agents import children_of
+from codelab_operator.builders import unready_runtime
+from codelab_operator.intents import selector
+from fakes.agents import agent_of, children_of
 
 
 def test_only_the_runtime_shows_the_addresses_of_its_pods() -> None:
@@ -13,6 +15,22 @@ def test_only_the_runtime_shows_the_addresses_of_its_pods() -> None:
     addresses = {name: service["spec"].get("clusterIP") for name, service in services.items()}
 
     assert addresses == {"gateway": None, "runtime": "None", "llmproxy": None, "redis": "None"}
+
+
+def test_a_runtime_without_its_store_can_still_be_asked_where_the_store_is_not_ours() -> None:
+    agent = agent_of(redis={"external": {"url": "redis://r"}})
+
+    (made,) = unready_runtime(agent)
+
+    assert unready_runtime(agent_of()) == ()
+    assert made.key.name == "demo-runtime-health"
+    assert made.manifest["spec"] == {
+        "type": "ClusterIP",
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": selector(agent, "runtime"),
+        "ports": [{"name": "health", "port": 8001, "protocol": "TCP", "targetPort": "http"}],
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """Tests of what identifies a child."""
 
+from typing import Any
+
+import pytest
+
 from codelab_operator.api_group import HASH_ANNOTATION
 from codelab_operator.api_spec import Spec
-from codelab_operator.children import Agent, Child, ObjectKey, key_of
+from codelab_operator.children import Agent, Child, ObjectKey, Offering, key_of
 
 MANIFEST = {
     "apiVersion": "apps/v1",
@@ -13,6 +17,8 @@ MANIFEST = {
         "annotations": {HASH_ANNOTATION: "0123456789abcdef"},
     },
 }
+UNMONITORED = {"monitoring": {"serviceMonitor": "Disabled"}}
+ROUTED = {"exposure": {"httpRoute": {"parentRefs": [{"name": "edge"}], "hostnames": ["a.example"]}}}
 
 
 def test_an_object_is_known_by_version_kind_namespace_and_name() -> None:
@@ -30,3 +36,21 @@ def test_children_are_named_after_their_agent() -> None:
     agent = Agent("team", "demo", "uid", 1, Spec())
 
     assert (agent.child_name(), agent.child_name("redis")) == ("demo", "demo-redis")
+
+
+@pytest.mark.parametrize(
+    ("spec", "offering", "is_lacking"),
+    [
+        pytest.param({}, Offering(), True, id="monitors"),
+        pytest.param({}, Offering(service_monitors=True), False, id="all-there"),
+        pytest.param(UNMONITORED, Offering(), False, id="none-wanted"),
+        pytest.param(UNMONITORED | ROUTED, Offering(), True, id="routes"),
+        pytest.param(UNMONITORED | ROUTED, Offering(http_routes=True), False, id="routes-there"),
+    ],
+)
+def test_an_agent_may_have_a_use_for_a_kind_that_is_not_served(
+    spec: dict[str, Any], offering: Offering, *, is_lacking: bool
+) -> None:
+    agent = Agent("team", "demo", "uid", 1, Spec.model_validate(spec))
+
+    assert offering.lacks(agent) is is_lacking

@@ -67,6 +67,16 @@ def test_a_component_that_nothing_is_known_of_was_not_created() -> None:
             Health({"redis": "error: WRONGPASS"}),
             Verdict("RedisReady", "False", "AuthFailed", "The runtime says: error: WRONGPASS"),
         ),
+        (
+            Health({"redis": "error: FileNotFoundError"}),
+            Verdict(
+                "RedisReady",
+                "False",
+                "AuthFailed",
+                "The runtime says: error: FileNotFoundError. A Secret or a key in it that the"
+                " specification names is not there.",
+            ),
+        ),
     ],
 )  # fmt: skip
 def test_external_redis_is_what_the_runtime_says(health: Health, verdict: Verdict) -> None:

@@ -105,7 +105,7 @@ def test_hashes_are_what_they_were() -> None:
     hashes = {child.key.name: child.hash for child in desired(AGENT, Offering()) if is_pods(child)}
 
     assert hashes == {
-        "demo-redis": "e920cc447b6838aa",
+        "demo-redis": "4f541737831d42f9",
         "demo-gateway": "0a3ca319fa3872d0",
         "demo-runtime": "3882f84b0bd869d9",
         "demo-llmproxy": "a5221f4a37cfceba",

@@ -24,9 +24,9 @@ def test_a_new_generation_has_its_chances_again() -> None:
     memory.turn_to("u", 1, 0.0)
     memory.learned([Failure(KEY, "ChildRejected", "no")], 0.0)
 
-    memory.turn_to("u", 1, 1.0)
+    assert not memory.turn_to("u", 1, 1.0)
     same = memory.barred(1.0)
-    memory.turn_to("u", 2, 2.0)
+    assert memory.turn_to("u", 2, 2.0)
 
     assert same == {KEY}
     assert memory.barred(2.0) == frozenset()

@@ -61,6 +61,20 @@ def test_a_store_that_asks_for_nothing_needs_no_folder() -> None:
     assert secret_files("x", "/x", []) == ()
 
 
+def test_a_missing_credential_of_a_store_keeps_no_pod_from_starting() -> None:
+    external = {
+        "url": "rediss://r",
+        "passwordSecretRef": {"name": "s", "key": "k"},
+        "tls": {"caSecretRef": {"name": "c", "key": "ca"}, "clientCertSecretName": "t"},
+    }
+
+    (mount,) = store_credentials(agent_of(redis={"external": external}), "runtime")
+
+    sources = mount.volume()["projected"]["sources"]
+    assert len(sources) == 4
+    assert all(source["secret"]["optional"] for source in sources)
+
+
 def test_an_item_is_required_unless_it_says_otherwise() -> None:
     (mount,) = secret_files("x", "/x", [Item("s", "k", "p")])
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from codelab_operator.ownership import Owner, owner_of
+from codelab_operator.ownership import Owner, owner_of, was_anothers
 from fakes.children import agent, changed, live, wanted
 
 AGENT = agent()
@@ -39,3 +39,32 @@ OWNER = "metadata ownerReferences 0"
 )
 def test_an_object_is_ours_by_labels_and_uid(path: str, value: Any, owner: Owner) -> None:
     assert owner_of(changed(SERVICE, path, value), AGENT) is owner
+
+
+def managed(manager: str, *fields: str, **more: str) -> dict[str, Any]:
+    """An entry of `managedFields`."""
+    return {"manager": manager, "fieldsV1": {"f:spec": {name: {} for name in fields}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("made_at", "entries", "is_anothers"),
+    [
+        pytest.param("09:00:00", [managed("codelab-operator", "f:ports")], False, id="new"),
+        pytest.param("08:59:59", [managed("codelab-operator", "f:ports")], True, id="older"),
+        pytest.param("09:00:00", [managed("kubectl", "f:ports")], True, id="of-the-same-second"),
+        pytest.param("09:00:00", [managed("kubectl")], False, id="label-of-somebody"),
+        pytest.param("09:00:00", [managed("scale", "f:replicas")], False, id="scaled"),
+        pytest.param(
+            "09:00:00",
+            [managed("controller", "f:x", subresource="status"), {"manager": "kubectl"}],
+            False,
+            id="reported-on",
+        ),
+    ],
+)
+def test_what_an_apply_found_there_is_told_from_what_it_made(
+    made_at: str, entries: list[dict[str, Any]], *, is_anothers: bool
+) -> None:
+    metadata = {"creationTimestamp": f"2026-01-05T{made_at}Z", "managedFields": entries}
+
+    assert was_anothers({"metadata": metadata}, "2026-01-05T09:00:00Z") is is_anothers

@@ -8,7 +8,7 @@ from codelab_operator.children import ObjectKey
 from codelab_operator.component_status import component_verdicts, workloads
 from codelab_operator.findings import Failure, Findings, Health
 from codelab_operator.plan import Steps
-from codelab_operator.readiness import View, readiness
+from codelab_operator.readiness import View, overdue_in_s, readiness
 from codelab_operator.rollout import Wave
 from codelab_operator.verdicts import Verdict
 from fakes.children import OFFERING, agent, observed, replaced, wanted
@@ -90,3 +90,22 @@ def test_redis_has_as_long_as_a_deployment(since: str, expected: list[str]) -> N
     made = readiness(view(RUN | {"conditions": [before]}, here))
 
     assert [one.reason for one in made if one.type == "Stalled"] == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "status", "left_s"),
+    [
+        pytest.param("2026-01-01T00:10:00Z", "False", 301.0, id="just-now"),
+        pytest.param("2026-01-01T00:05:00Z", "False", 1.0, id="at-the-deadline"),
+        pytest.param("2026-01-01T00:04:59Z", "False", None, id="told-already"),
+        pytest.param("2026-01-01T00:10:00Z", "True", None, id="well"),
+    ],
+)
+def test_redis_is_looked_at_again_when_its_time_is_up(
+    since: str, status: str, left_s: float | None
+) -> None:
+    told = {"type": "RedisReady", "status": status, "lastTransitionTime": since}
+    external = agent(redis={"external": {"url": "redis://r"}})
+
+    assert overdue_in_s(agent(), {"conditions": [told]}, NOW) == left_s
+    assert overdue_in_s(external, {"conditions": [told]}, NOW) is None

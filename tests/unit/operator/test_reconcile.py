@@ -75,7 +75,7 @@ async def test_an_agent_costs_a_write_for_each_child_and_two_for_its_status(
     assert reason(cluster) == "True Available"
     assert (len(kinds), kinds.count(KIND)) == (CHILDREN + 2, 2)
     assert told(driven) == ["Created", "Ready"]
-    assert driven.around.followed == {A: True}
+    assert driven.around.followed == {A: False}  # its services have not told anything yet
 
 
 async def test_secrets_are_written_before_the_pods_that_mount_them(

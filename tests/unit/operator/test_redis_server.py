@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from codelab_operator.redis_server import access_list, max_memory
+from codelab_operator.redis_server import access_list, known_commands, max_memory
 from fakes.agents import agent_of, children_of, container_of
 
 
@@ -58,12 +58,11 @@ def test_the_default_user_is_off_and_nobody_has_more_than_a_list() -> None:
     assert not any("+@" in line or "~*" in line or "&*" in line for line in users)
 
 
-def test_a_version_from_before_the_list_has_no_command() -> None:
-    users = [
-        line for line in access_list(agent_of(version="0.0.9")).splitlines() if "runtime" in line
-    ]
+def test_a_version_has_the_commands_that_it_knows_and_none_that_came_later() -> None:
+    users = {version: access_list(agent_of(version=version)) for version in ("0.0.9", "0.1.0")}
 
-    assert [line.rpartition(" ")[2] for line in users] == ["-@all"]
+    assert users["0.0.9"] == users["0.1.0"], "none has come since the first release"
+    assert known_commands({"get": "0.0.0", "set": "0.2.0"}, "0.1.0") == ["get"]
 
 
 def test_a_store_of_somebody_else_has_no_server_of_ours() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from codelab_operator.events import Note
-from codelab_operator.transitions import is_ready, notes, readiness
+from codelab_operator.transitions import is_ready, is_settled, notes, readiness
 
 
 def status(*conditions: tuple[str, str, str], phase: str = "") -> dict[str, Any]:
@@ -51,6 +51,16 @@ def test_each_transition_makes_its_event(
     found: list[Note] = list(notes(before, after))
 
     assert [(note.kind, note.reason) for note in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("providers", "settled"), [("True", True), ("False", False), ("Unknown", False)]
+)
+def test_an_agent_is_settled_when_every_provider_answers(providers: str, *, settled: bool) -> None:
+    told = {"type": "ProvidersReady", "status": providers}
+
+    assert is_settled({"conditions": [*READY["conditions"], told]}) is settled
+    assert not is_settled({"conditions": [told]})
 
 
 def test_readiness_is_that_of_the_condition() -> None:

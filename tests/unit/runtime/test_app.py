@@ -35,7 +35,7 @@ async def test_health_names_the_store_and_the_proxy() -> None:
 
     body = answer.json()
     assert (answer.status_code, body["service"]) == (503, "agent-runtime")
-    assert body["checks"] == {"redis": "ok", "llm-proxy": "error: CodelabError"}
+    assert body["checks"] == {"redis": "ok", "llm-proxy": "error: UNAVAILABLE/proxy"}
 
 
 async def test_without_the_key_nothing_is_answered(tmp_path: Path) -> None:
