@@ -166,4 +166,6 @@ def _encoded(name: str, parameters: Mapping[str, Any]) -> bytes:
 
 def _refused(name: str, why: str) -> CodelabError:
     """The refusal of one declaration."""
-    return CodelabError(Code.INVALID_REQUEST, "tool_declaration", message=f"{name}: {why}")
+    message = f"{name}: {why}"
+    errors = [{"loc": ["body", "tools"], "msg": message}]
+    return CodelabError(Code.INVALID_REQUEST, "tool_declaration", message=message, errors=errors)

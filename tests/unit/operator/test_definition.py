@@ -42,6 +42,20 @@ async def test_it_is_applied_by_force_and_waited_for_until_it_is_served(
     ]
 
 
+async def test_a_definition_that_somebody_applied_by_hand_is_taken_over(
+    cluster: FakeCluster,
+) -> None:
+    definitions = cluster.store.of("CustomResourceDefinition")
+    theirs = {"metadata": {"name": NAME}, "spec": {"scope": "Cluster"}}
+    writes.create(cluster.store, definitions, Write("", NAME, "kubectl"), theirs)
+    establish(cluster)
+
+    await apply_definition(OperatorSettings.exactly(api_url=cluster.url))
+
+    live = cluster.objects("CustomResourceDefinition")["", NAME]
+    assert live["spec"] == crd()["spec"]
+
+
 async def test_a_refusal_is_raised(cluster: FakeCluster) -> None:
     cluster.faults.add(Fault("apply", status=403))
 

@@ -86,6 +86,8 @@ async def test_facts_of_both_services_come_and_their_change_is_told_once(
     asked.checks.follow(A, is_settled=False)
 
     await asked.until(lambda: bool(asked.changed))
+    clock.go(UNSETTLED_S)
+    await asked.until(lambda: clock.now_s < asked.checks._due[A] < float("inf"))
 
     assert asked.changed == [A]
     assert asked.checks.of(A) == Health({"redis": "ok"}, {"scripted": "ok"})

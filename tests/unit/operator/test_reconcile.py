@@ -182,23 +182,22 @@ async def test_a_pass_over_an_agent_that_is_gone_comes_to_nothing(driven: Driven
     assert await driven.reconciler(A) == Outcome()
 
 
+@pytest.mark.parametrize(
+    ("times", "events"),
+    [pytest.param(1, [], id="passes"), pytest.param(4, ["NotReady", "Ready"], id="lasts")],
+)
 async def test_a_failure_that_passes_is_not_told_but_one_that_lasts_is(
-    driven: Driven, cluster: FakeCluster
+    ready: Driven, cluster: FakeCluster, times: int, events: list[str]
 ) -> None:
-    fault = cluster.faults.add(Fault("apply", "Service", times=2, status=503))
-    make(cluster)
-    await driven.settle()
-    shortly = told(driven)
+    cluster.faults.add(Fault("apply", "Service", times=times, status=503))
+    services = cluster.store.of("Service")
+    cluster.store.drop(services, services.objects["ns", "a-gateway"])
 
-    fault.times = 4
-    service = cluster.store.of("Service")
-    cluster.store.drop(service, service.objects["ns", "a-gateway"])
-    driven.around.told.clear()
-    await driven.settle()
+    await ready.settle()
 
-    assert shortly == ["Ready"]
     assert reason(cluster) == "True Available"
-    assert told(driven) == ["NotReady", "Ready"]
+    assert told(ready) == events
+    assert [r.kind for r in cluster.log].count(KIND) == len(events)
 
 
 async def test_after_a_failure_the_queue_waits_as_long_as_the_server_asks(
@@ -328,8 +327,7 @@ async def test_a_lost_secret_of_pods_that_do_not_start_is_made_again(
     cluster.store.drop(secrets, secrets.objects["ns", "a-internal"])
 
     cluster.log.clear()
-    driven.deliver_all()
-    await driven.passes()
+    await driven.reconciler(A)
     soon = [r for r in cluster.log if r.kind == "Secret"]
     clock.go(61.0)
     await driven.passes()

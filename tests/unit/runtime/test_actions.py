@@ -11,7 +11,8 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.server import cancelled_at_end
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_runtime.actions import Actions
+from codelab_runtime.actions import Actions, work_out
+from codelab_runtime.files import learn_write
 from codelab_runtime.inference_client import Progress, Read
 from codelab_runtime.metrics import Metrics
 from codelab_runtime.models import Models
@@ -165,3 +166,16 @@ async def test_an_answer_that_breaks_us_is_a_fault_of_the_call() -> None:
     assert isinstance(fact, facts.Computed)
     assert isinstance(fact.outcome, ToolError)
     assert fact.outcome.code is ToolCode.TOOL_FAILED
+
+
+@pytest.mark.parametrize(("parent", "content"), [("", "x\r\n"), ("c1-1-0", "x\n")])
+def test_what_a_patch_makes_of_a_file_is_written_as_it_is(parent: str, content: str) -> None:
+    """The model's own text gets the line ends of the file that it replaces."""
+    call = Call("c", "write_file", {"path": "a", "content": "x\n"}, parent=parent)
+    state = replace(STATE, files=learn_write({}, "a", b"y\r\n"))
+    rules = Rules(plain_tools=("read_file", "write_file"))
+
+    made = work_out(Compute("c", "prepare"), state, TURN, call, rules)
+
+    assert isinstance(made, Prepared)
+    assert made.arguments["content"] == content

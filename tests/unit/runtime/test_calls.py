@@ -115,13 +115,13 @@ def test_a_patch_done_by_writes_holds_up_only_what_its_writes_do() -> None:
     calls = (
         write,
         patch,
-        call("read_file", "r", path="z"),
+        call("read_file", "r", path="src/a.py"),
         call("read_file", "s", path="src/b.py"),
     )
 
     found = releasable(calls, lambda one: touch(one, None))
 
-    assert [one.call_id for one in found] == ["w", "r"]
+    assert [one.call_id for one in found] == ["w", "r"]  # that of src/a.py is written already
 
 
 def test_the_writes_of_a_patch_are_asked_for_in_their_order() -> None:

@@ -190,3 +190,4 @@ def test_declarations_that_cannot_work_are_refused(tools: list[Any], why: str) -
     wire = caught.value.to_wire()
     assert (wire["code"], wire["class"]) == ("INVALID_REQUEST", "tool_declaration")
     assert why in wire["message"]
+    assert wire["details"]["errors"] == [{"loc": ["body", "tools"], "msg": wire["message"]}]
