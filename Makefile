@@ -3,6 +3,13 @@
 BIN := .venv/bin
 CODE := core client operator images scripts tests benchmarks
 MEMBERS := core images/gateway images/runtime images/llmproxy client operator
+DOCKERFILES := images/gateway images/runtime images/llmproxy operator
+VERSION := 0.1.0
+CLUSTER ?= codelab
+KIND_IMAGE ?= kindest/node:v1.34.2
+DOCKER ?= docker
+# Some machines forbid caches of bytecode: then every worker and every command compiles everything.
+export PYTHONDONTWRITEBYTECODE :=
 
 .venv/.ready: requirements/dev.txt pyproject.toml $(MEMBERS:=/pyproject.toml)
 	scripts/uv venv --quiet --allow-existing --python '>=3.12' .venv
@@ -10,7 +17,7 @@ MEMBERS := core images/gateway images/runtime images/llmproxy client operator
 	scripts/uv pip install --quiet --no-deps $(MEMBERS:%=-e ./%)
 	touch $@
 
-.PHONY: setup run test fmt lint types generate check help
+.PHONY: setup run test fmt lint types generate check images kind e2e chart load help
 
 setup: .venv/.ready ## prepare .venv with the pinned dependencies
 
@@ -40,5 +47,27 @@ check: lint types ## lint, types, import contracts, generated files, pinned depe
 	$(BIN)/python scripts/generate.py --check
 	scripts/lock --check
 
+images: ## the four container images, by the tags that the chart and compose name
+	set -e; for folder in $(DOCKERFILES); do name=codelab/$${folder##*/}; \
+	    $(DOCKER) build --quiet -t $$name:$(VERSION) -t $$name:dev -f $$folder/Dockerfile .; done
+
+kind: images ## a kind cluster with operator and sample agent, and the chart's own test in it
+	kind create cluster --name $(CLUSTER) --image $(KIND_IMAGE) --wait 60s
+	kind load docker-image $(foreach folder,$(DOCKERFILES),codelab/$(notdir $(folder)):$(VERSION)) --name $(CLUSTER)
+	-if $(DOCKER) image inspect redis:8.0 >/dev/null 2>&1; then \
+	    kind load docker-image redis:8.0 --name $(CLUSTER); fi # else the node fetches it itself
+	helm install codelab-agent charts/codelab-agent --set agent.create=true --wait
+	kubectl wait --for=condition=Ready cla/agent --timeout=300s
+	helm test codelab-agent
+
+e2e: setup ## tests of images, compose and a kind cluster of their own; after `make images`
+	$(BIN)/pytest -q tests/e2e $(ARGS)
+
+chart: setup ## tests of the chart and of skaffold.yaml; they need helm and skaffold
+	$(BIN)/pytest -q tests/chart $(ARGS)
+
+load: setup ## 100 WebSockets, 10 requests a second, 5 minutes (ARGS='--duration 60': shorter)
+	scripts/load-test.sh $(ARGS)
+
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1	\2/' | expand -t 18

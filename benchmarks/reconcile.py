@@ -1,144 +1,40 @@
 """What an agent costs the operator: requests, CPU, memory, time; against the fake API server.
 
-The API server is this process, the operator another one: give them a core each.
+The API server is this process, the operator another one: give them a core each. `--kind CLUSTER`
+measures something else: what the operator adds to the time that pods need, on a real cluster.
 """
 
 import asyncio
-import re
 import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from efficiency import efficiency
 from harness import Report, options, percentile
-from processes import Spent, spent
+from operators import (
+    LONGEST_S,
+    Change,
+    Collection,
+    FakeCluster,
+    Process,
+    Watcher,
+    Write,
+    busy,
+    create,
+    fake_cluster,
+    operator,
+    quiet,
+    writes,
+)
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from fakes.cluster import writes  # noqa: E402 -- the tests' folder is on the path only now
-from fakes.cluster.server import FakeCluster, fake_cluster  # noqa: E402 -- as above
-from fakes.cluster.store import Change, Collection  # noqa: E402 -- as above
-from fakes.cluster.writes import Write  # noqa: E402 -- as above
-
-LONGEST_S: Final = 300.0
-QUIET_S: Final = 1.0
 CREATE_REQUESTS: Final = 17
 MEBIBYTE: Final = 2**20
-
-
-@dataclass(slots=True)
-class Watcher:
-    """Notes when each agent became Ready."""
-
-    cluster: FakeCluster
-    ready_at: dict[str, float]
-
-    def __init__(self, cluster: FakeCluster) -> None:
-        self.cluster, self.ready_at = cluster, {}
-        cluster.store.listeners.append(self._saw)
-
-    def _saw(self, collection: Collection, change: Change) -> None:
-        """One change."""
-        if collection.resource.kind != "CodelabAgent" or change.after is None:
-            return
-        conditions = change.after.manifest["status"].get("conditions", ())
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
-            self.ready_at.setdefault(change.after.name, time.perf_counter())
-
-    async def wait(self, count: int) -> None:
-        """Until so many are Ready."""
-        async with asyncio.timeout(LONGEST_S):
-            while len(self.ready_at) < count:  # noqa: ASYNC110 -- a benchmark may look
-                await asyncio.sleep(0.005)
-
-
-@dataclass(slots=True)
-class Process:
-    """A running operator."""
-
-    pid: int
-    port: int
-    handle: asyncio.subprocess.Process
-
-    def spent(self) -> Spent:
-        """CPU and memory so far."""
-        return spent(self.pid)
-
-    def peak_bytes(self) -> int:
-        """Most memory that it ever had."""
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", text)
-        return int(found[1]) * 1024 if found else 0
-
-    def metric(self, name: str) -> float:
-        """A value of `/metrics`; -1.0 where it is not there."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
-                text = answer.read().decode()
-        except OSError:
-            return -1.0
-        found = re.search(rf"^{re.escape(name)} ([0-9.e+-]+)$", text, re.MULTILINE)
-        return float(found[1]) if found else -1.0
-
-
-@asynccontextmanager
-async def operator(cluster: FakeCluster, port: int) -> AsyncIterator[Process]:
-    """An operator that leads."""
-    settings = {
-        "CODELAB_API_URL": cluster.url,
-        "CODELAB_HOST": "127.0.0.1",
-        "CODELAB_PORT": str(port),
-        "CODELAB_LEASE_DURATION_S": "3",
-        "CODELAB_LEASE_DEADLINE_S": "2",
-        "CODELAB_LEASE_RENEW_S": "0.5",
-        "CODELAB_LEASE_POLL_S": "0.1",
-        "CODELAB_HEALTH_URL": cluster.url + "/health/{namespace}/{service}",
-    }
-    with tempfile.TemporaryFile() as log:
-        handle = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "codelab_operator", env=settings, stderr=log, cwd=ROOT
-        )
-        process = Process(handle.pid, port, handle)
-        try:
-            yield process
-        finally:
-            if handle.returncode is None:
-                handle.terminate()
-            await handle.wait()
-            log.seek(0)
-            sys.stderr.write(log.read().decode()[-2000:])
-
-
-def create(cluster: FakeCluster, name: str) -> float:
-    """Create an agent; the time."""
-    agents = cluster.store.of("CodelabAgent")
-    body = {"metadata": {"name": name}, "spec": {"monitoring": {"serviceMonitor": "Disabled"}}}
-    writes.create(cluster.store, agents, Write("ns", name, "bench"), body)
-    return time.perf_counter()
-
-
-async def quiet(cluster: FakeCluster) -> None:
-    """Until nothing has been asked for a while; Lease and Events aside."""
-    seen = -1
-    while seen != len(busy(cluster)):
-        seen = len(busy(cluster))
-        await asyncio.sleep(QUIET_S)
-
-
-def busy(cluster: FakeCluster) -> list[Any]:
-    """Requests but those of Lease and Events."""
-    return [r for r in cluster.log if r.kind not in {"Lease", "Event"}]
+EFFICIENT: Final = 0.9
 
 
 async def paced(cluster: FakeCluster, process: Process, count: int, rate: float) -> dict[str, Any]:
     """Agents one after the other."""
-    watcher, began = Watcher(cluster), process.spent()
+    watcher, began = Watcher(cluster, process), process.spent()
     cluster.log.clear()
     born = {}
     for number in range(count):
@@ -162,7 +58,7 @@ async def paced(cluster: FakeCluster, process: Process, count: int, rate: float)
 
 async def burst(cluster: FakeCluster, process: Process, count: int) -> dict[str, Any]:
     """Agents all at once."""
-    watcher, began, started = Watcher(cluster), process.spent(), time.perf_counter()
+    watcher, began, started = Watcher(cluster, process), process.spent(), time.perf_counter()
     cluster.log.clear()
     for number in range(count):
         create(cluster, f"b{number}")
@@ -252,7 +148,7 @@ async def measured(chosen: Any, report: Report) -> None:
     """All parts, in one cluster."""
     async with fake_cluster() as cluster:
         async with operator(cluster, chosen.port) as process:
-            watcher = Watcher(cluster)
+            watcher = Watcher(cluster, process)
             create(cluster, "warm")
             await watcher.wait(1)
             await quiet(cluster)
@@ -289,6 +185,17 @@ def check(report: Report) -> None:
         report.check(line, holds=figure <= most, required=required)
 
 
+def on_kind(chosen: Any) -> int:
+    """What the operator adds to the time that pods need."""
+    report = Report("efficiency")
+    for row in efficiency(chosen.kind, chosen.pairs):
+        report.add(row)
+    ratio = float(report.rows[-1]["ratio"])
+    line = f"efficiency {ratio:.2f}, bare children against an agent, promised >= {EFFICIENT}"
+    report.check(line, holds=ratio >= EFFICIENT, required=False)
+    return report.finish(chosen)
+
+
 def main() -> int:
     """Measure, print, keep."""
     parser = options("What an agent costs the operator.")
@@ -296,7 +203,11 @@ def main() -> int:
     parser.add_argument("--paced", type=int, default=100)
     parser.add_argument("--rest", type=float, default=60.0)
     parser.add_argument("--port", type=int, default=18080)
+    parser.add_argument("--kind", metavar="CLUSTER", help="a kind cluster with the chart in it")
+    parser.add_argument("--pairs", type=int, default=10, help="runs of each kind with --kind")
     chosen: Any = parser.parse_args()
+    if chosen.kind:
+        return on_kind(chosen)
     if chosen.smoke:
         chosen.agents, chosen.paced, chosen.rest = 20, 10, 3.0
     report = Report("reconcile")

@@ -18,6 +18,9 @@ from codelab_operator.crd import crd
 from codelab_operator.values import values_schema
 from golden_manifests import PlainDumper, goldens
 from json_schemas import asyncapi, chunks_schema, frames_schema
+from metrics_page import metrics_page
+from resource_page import resource_page
+from settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +40,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/api/gateway.asyncapi.json": asyncapi,
     "docs/api/frames.schema.json": frames_schema,
     "docs/api/inference.schema.json": chunks_schema,
+    "docs/metrics.md": metrics_page,
+    "docs/resource.md": resource_page,
+    "docs/settings.md": settings_page,
     **goldens(),
 }
 """Text of each generated file, by its path below the root."""

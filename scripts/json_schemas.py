@@ -45,6 +45,7 @@ CHUNKS: Final[dict[str, type[BaseModel]]] = {
     "token": inference.Token,
     "thinking": inference.Thinking,
     "tool_call": inference.WholeCall,
+    "restart": inference.Restart,
     "usage": inference.Usage,
     "done": inference.Done,
     "error": inference.InferenceError,

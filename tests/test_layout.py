@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
@@ -12,9 +13,8 @@ PACKAGES = {
     "runtime": ROOT / "images/runtime/codelab_runtime",
     "llmproxy": ROOT / "images/llmproxy/codelab_llmproxy",
     "client": ROOT / "client/codelab_client",
+    "operator": ROOT / "operator/codelab_operator",
 }
-PAIRED = ["gateway", "llmproxy"]
-"""Packages of which every module has its own test file; the others are on their way."""
 UNPAIRED = {"__init__.py", "__main__.py"}
 SHARED = {"conftest.py", "cases.py"}
 
@@ -33,7 +33,7 @@ def under_test(package: str) -> set[str]:
     return {str(path.with_name(path.name.removeprefix("test_"))) for path in found}
 
 
-@pytest.mark.parametrize("package", PAIRED)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_has_its_test_file(package: str) -> None:
     assert sorted(modules(package) - under_test(package)) == []
 
@@ -80,3 +80,49 @@ def test_pins_have_hashes_and_no_addresses() -> None:
         assert "://" not in text
         assert all("==" in pin for pin in pins)
         assert text.count("--hash=sha256:") >= len(pins)
+
+
+def test_tools_are_at_home_in_the_client_and_no_service_sees_a_workspace() -> None:
+    """T-08: what reads files or starts git stands in the client; containers mount none of it."""
+    names = {"workspace.py", "file_tools.py", "git_tools.py", "patch_tools.py", "prompt_tool.py"}
+    homes = {name for name, folder in PACKAGES.items() for n in names if [*folder.rglob(n)]}
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    volumes = {name: service.get("volumes", []) for name, service in services.items()}
+
+    assert homes == {"client"}
+    assert volumes == {
+        "redis": ["redis:/data"],
+        "llm-proxy": [],
+        "agent-runtime": [],
+        "gateway": [],
+    }
+
+
+def test_one_version_everywhere() -> None:
+    """What `make images` builds is what chart and skaffold install and the operator asks for."""
+    files = [
+        "Makefile",
+        "charts/codelab-agent/Chart.yaml",
+        "operator/codelab_operator/api_group.py",
+    ]
+    projects = [*ROOT.glob("*/pyproject.toml"), *ROOT.glob("images/*/pyproject.toml")]
+    pattern = r'^(?:VERSION|version|appVersion|RELEASE: Final) *:?[:=] *"?(\d+\.\d+\.\d+)'
+
+    found = {
+        file: set(re.findall(pattern, file.read_text(), re.MULTILINE))
+        for file in (*(ROOT / name for name in files), *projects)
+    }
+    (release,) = set[str]().union(*found.values())
+
+    assert len(found) == 9
+    assert all(versions == {release} for versions in found.values())
+    assert f'template: "{release}"' in (ROOT / "skaffold.yaml").read_text()
+
+
+def test_one_node_image_everywhere() -> None:
+    files = [ROOT / "Makefile", ROOT / "manifests/kind.yaml", ROOT / "tests/e2e/conftest.py"]
+
+    images = [set(re.findall(r"kindest/node:v[\d.]+\d", file.read_text())) for file in files]
+
+    assert images[0]
+    assert images == [images[0]] * len(files)

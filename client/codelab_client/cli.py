@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from codelab_client.agent_session import CommandRefusedError
 from codelab_client.approvals import FixedAnswers
@@ -17,6 +18,7 @@ from codelab_client.connection import GatewayRefusedError
 from codelab_client.demo import run_demo
 from codelab_client.dialog_types import Dialogs
 from codelab_client.dialogs import TerminalDialogs
+from codelab_client.help_texts import epilog
 from codelab_client.opening import Where, opened_session
 from codelab_client.places import GatewayError, codelab_folder, environment_state_home
 from codelab_client.render import SilentScreen, TerminalScreen
@@ -31,9 +33,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    epilog=epilog("codelab"),
 )
-sessions = typer.Typer(help="Sessions that the gateway keeps.", no_args_is_help=True)
-app.add_typer(sessions, name="sessions")
+sessions = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    sessions,
+    name="sessions",
+    help="Sessions that the gateway keeps.",
+    epilog=epilog("sessions"),
+)
 
 Url = Annotated[
     str | None, typer.Option(help="Gateway address; without it, the local one, started if needed.")
@@ -42,8 +50,10 @@ Token = Annotated[str | None, typer.Option(help="Client token of that gateway.")
 Workspace = Annotated[Path, typer.Option(help="Folder that the agent works in.", exists=True)]
 Session = Annotated[str | None, typer.Option(help="Session to go on with; without it, a new one.")]
 
+SessionId = Annotated[str, typer.Argument(help="Its id, as `codelab sessions list` shows it.")]
 
-@app.command()
+
+@app.command(epilog=epilog("up"))
 def up(
     redis: Annotated[
         str, typer.Option(help="Store: redis://, rediss:// or unix://.")
@@ -57,7 +67,7 @@ def up(
     _run(serve_until_stopped(options, Console(stderr=True)))
 
 
-@app.command()
+@app.command(epilog=epilog("chat"))
 def chat(
     workspace: Workspace = Path(),
     url: Url = None,
@@ -79,7 +89,7 @@ def chat(
     _run(talk())
 
 
-@app.command(name="do")
+@app.command(name="do", epilog=epilog("do"))
 def do_task(
     task: Annotated[str, typer.Argument(help="What the agent is to do.")],
     workspace: Workspace = Path(),
@@ -91,7 +101,10 @@ def do_task(
     session: Session = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Have one task done; the exit code is 0 when it was."""
+    """Have one task done.
+
+    The exit code is 0 when it was, 1 when it was not, 2 for a wrong option, 130 after Ctrl-C.
+    """
     console = Console(stderr=json)
     try:
         dialogs: Dialogs = (
@@ -116,7 +129,7 @@ def do_task(
     _run(work())
 
 
-@app.command()
+@app.command(epilog=epilog("demo"))
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop after the task.")] = False,
 ) -> None:
@@ -125,19 +138,19 @@ def demo(
     _run(run_demo(Console(), interactive=interactive))
 
 
-@sessions.command(name="list")
+@sessions.command(name="list", epilog=epilog("sessions list"))
 def list_sessions(url: Url = None, token: Token = None) -> None:
     """Sessions, newest activity first."""
     answer = _ask("GET", "/api/v1/sessions", url, token)
     table = Table("session", "title", "state", "messages", "last activity")
     for row in answer["sessions"]:
-        cells = (row["id"], row["title"], row["state"], str(row["message_count"]))
-        table.add_row(*cells, row["last_activity"])
+        names = ("id", "title", "state", "message_count", "last_activity")
+        table.add_row(*(Text(str(row[name])) for name in names))  # titles are no markup
     Console().print(table)
 
 
-@sessions.command()
-def show(session_id: str, url: Url = None, token: Token = None) -> None:
+@sessions.command(epilog=epilog("sessions show"))
+def show(session_id: SessionId, url: Url = None, token: Token = None) -> None:
     """The conversation of a session."""
     console = Console()
     for item in _ask("GET", f"/api/v1/sessions/{session_id}/history", url, token)["messages"]:
@@ -148,16 +161,16 @@ def show(session_id: str, url: Url = None, token: Token = None) -> None:
             console.print(f"  → {call['function']['name']}", markup=False, highlight=False)
 
 
-@sessions.command()
-def export(session_id: str, url: Url = None, token: Token = None) -> None:
+@sessions.command(epilog=epilog("sessions export"))
+def export(session_id: SessionId, url: Url = None, token: Token = None) -> None:
     """A session and its history as JSON."""
     session = _ask("GET", f"/api/v1/sessions/{session_id}", url, token)
     history = _ask("GET", f"/api/v1/sessions/{session_id}/history", url, token)
     write_json({"session": session, "history": history["messages"]})
 
 
-@sessions.command()
-def delete(session_id: str, url: Url = None, token: Token = None) -> None:
+@sessions.command(epilog=epilog("sessions delete"))
+def delete(session_id: SessionId, url: Url = None, token: Token = None) -> None:
     """Remove a session; a turn that runs is cancelled."""
     _ask("DELETE", f"/api/v1/sessions/{session_id}", url, token)
 

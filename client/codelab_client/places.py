@@ -19,6 +19,10 @@ class GatewayError(Exception):
     """The gateway refused a request, or cannot be reached; the text says why."""
 
 
+class UnreachableError(GatewayError):
+    """Nothing answers at that address."""
+
+
 def state_home(environment: str | None, home: Path) -> Path:
     """The folder for what programs keep (XDG Base Directory Specification)."""
     wanted = Path(environment) if environment else None
@@ -68,8 +72,11 @@ class Gateway:
         except urllib.error.HTTPError as error:
             raise GatewayError(_sentence(error)) from error
         except OSError as error:
-            raise GatewayError(f"{self.url} cannot be reached: {error}") from error
-        return json.loads(body) if body else None
+            raise UnreachableError(f"{self.url} cannot be reached: {error}") from error
+        try:
+            return json.loads(body) if body else None
+        except ValueError as error:
+            raise GatewayError(f"{self.url} does not answer as a gateway does") from error
 
 
 def parse_url(url: str, token: str | None) -> Gateway:

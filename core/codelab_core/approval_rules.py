@@ -12,11 +12,14 @@ class ApprovalRule(BaseModel):
     Both are shell globs; in `path` a `*` crosses folders.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     tool: Annotated[str, Field(max_length=128)]
+    """Name of the tool, or a glob such as `*`."""
     path: Annotated[str, Field(max_length=1024)] | None = None
+    """Glob of paths, in which `*` crosses folders; absent: calls on any path, and on none."""
     decision: Literal["auto", "ask", "deny"]
+    """Run it at once, ask a person, or refuse it."""
 
     def covers(self, tool: str, paths: tuple[str, ...]) -> bool:
         """Whether the rule speaks of this call.

@@ -5,7 +5,6 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, NewType
 
 import jwt
@@ -139,14 +138,14 @@ class InternalKeys:
     keys: tuple[str, ...]
 
     @classmethod
-    def load(cls, file: Path, *, allow_sample: bool = False) -> "InternalKeys":
-        """Read the file: one key per line, current first, previous below.
+    def parse(cls, text: str, *, allow_sample: bool = False) -> "InternalKeys":
+        """One key per line, current first, previous below.
 
-        Raises `ValueError` for an empty file and for the published sample key, unless allowed.
+        Raises `ValueError` where there is none and for the published sample key, unless allowed.
         """
-        keys = tuple(line.strip() for line in file.read_text().splitlines() if line.strip())
+        keys = tuple(line.strip() for line in text.splitlines() if line.strip())
         if not keys:
-            raise ValueError(f"{file} holds no internal key")
+            raise ValueError("the file holds no internal key")
         if SAMPLE_INTERNAL_KEY in keys and not allow_sample:
             raise ValueError("the sample key needs CODELAB_ALLOW_SAMPLE_KEY=true")
         return cls(keys)

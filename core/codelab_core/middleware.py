@@ -9,7 +9,7 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from codelab_core.clock import Clock, random_hex
-from codelab_core.identity import InternalKeys
+from codelab_core.internal_keys import Keyring
 from codelab_core.observability import REQUEST_ID, SERVICE
 
 Scope = MutableMapping[str, Any]
@@ -120,7 +120,7 @@ class InternalAuth:
     Only probes and `/metrics` are open. The answer is 401 `{"detail":"unauthorized"}`.
     """
 
-    def __init__(self, app: App, *, keys: InternalKeys) -> None:
+    def __init__(self, app: App, *, keys: Keyring) -> None:
         self._app = app
         self._keys = keys
 

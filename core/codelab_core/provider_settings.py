@@ -15,7 +15,7 @@ def _others(variable: str) -> Any:
     return Field(validation_alias=variable, exclude=True)
 
 
-class ProviderFields(BaseModel):
+class ProviderFields(BaseModel, use_attribute_docstrings=True):
     """Fields of `LLMProxySettings`.
 
     The variables of providers count only where there is no file: on a developer's machine the first

@@ -5,6 +5,7 @@ uvicorn alone closes sockets before the lifespan ends, so a drain could not live
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -25,6 +26,9 @@ else:
 
 BACKLOG: Final = 2048
 EXIT_TIMEOUT_S: Final = 5
+RESTART: Final = "SIGUSR1"
+ORDERS: Final = [it for it in signal.Signals if it.name in {"SIGTERM", "SIGINT", RESTART}]
+"""Signals that end a process in order; some systems lack the last."""
 
 Drain = Callable[[], Awaitable[None]]
 
@@ -151,6 +155,13 @@ async def _first(
     stopped.cancel()
 
 
+class RestartOrder(Exception):  # noqa: N818 -- no error: the way out of everything that is open
+    """SIGUSR1: the process is to start again in its place, with the program as it is on disk now.
+
+    Containers of developers get it after a file was copied into them.
+    """
+
+
 def run_main(main: Callable[[], Coroutine[Any, Any, None]], *refusals: type[Exception]) -> None:
     """Run a process's coroutine on the fast event loop, where there is one.
 
@@ -160,20 +171,29 @@ def run_main(main: Callable[[], Coroutine[Any, Any, None]], *refusals: type[Exce
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(main())
+    except RestartOrder:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- this very program
     except told as error:
         sys.exit(str(error))
 
 
 async def run(service: Running, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; a second signal ends the process at once."""
-    stop = asyncio.Event()
+    """Serve until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Raises `RestartOrder` after SIGUSR1, drained as for the others.
+    """
+    stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def order() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+    def order(number: signal.Signals) -> None:
+        for known in ORDERS:
+            loop.remove_signal_handler(known)
+        if number.name == RESTART:
+            again.set()
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, order)
+    for number in ORDERS:
+        loop.add_signal_handler(number, order, number)
     await serve(service, stop, settings)
+    if again.is_set():
+        raise RestartOrder

@@ -21,11 +21,10 @@ from starlette.requests import ClientDisconnect
 from codelab_core.clock import SYSTEM_CLOCK, Clock, rfc3339
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.identity import InternalKeys
+from codelab_core.internal_keys import Keyring
 from codelab_core.middleware import InternalAuth, RequestContext
 from codelab_core.observability import REQUEST_ID
 from codelab_core.protocol.answers import Health, Problem
-from codelab_core.settings import LOOPBACK_HOSTS, ServiceSettings, SettingsError
 
 CHECK_TIMEOUT_S: Final = 2.0
 PROBLEM: Final = "application/problem+json"
@@ -65,32 +64,11 @@ class Service:
     lifespan: Lifespan | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     judge: Judge = all_well
-    keys: InternalKeys | None = None
+    keys: Keyring | None = None
     readiness: Readiness = field(default_factory=Readiness)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     clock: Clock = SYSTEM_CLOCK
     health_paths: Sequence[str] = ("/health",)
-
-
-def load_internal_keys(settings: ServiceSettings) -> InternalKeys | None:
-    """The keys that the settings name; without a file every caller on this machine is trusted.
-
-    Raises `SettingsError` for a file that is missing, empty, or holds the sample key, and where
-    callers on other machines would be trusted.
-    """
-    if settings.internal_token_file is None:
-        if settings.is_internal and settings.host not in LOOPBACK_HOSTS:
-            raise SettingsError(
-                f"CODELAB_INTERNAL_TOKEN_FILE: needed where {settings.service} listens beyond "
-                f"this machine ({settings.host}): without a key it would obey everybody"
-            )
-        return None
-    try:
-        return InternalKeys.load(
-            settings.internal_token_file, allow_sample=settings.allow_sample_key
-        )
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"CODELAB_INTERNAL_TOKEN_FILE: {error}") from error
 
 
 def release() -> str:

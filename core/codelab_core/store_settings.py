@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 
-class StoreFields(BaseModel):
+class StoreFields(BaseModel, use_attribute_docstrings=True):
     """Fields of `RuntimeSettings` and `LLMProxySettings`. Credentials come from files only."""
 
     redis_url: str = "embedded://"
     """The store: redis://, rediss://, unix://, embedded:// (a private server), embedded:memory.
 
-    Sentinel and Cluster: `redis+sentinel://h1:26379,h2:26379/<master>`, `redis+cluster://h1,h2`;
-    with `rediss+` over TLS.
+    Sentinels: `redis+sentinel://h1:26379,h2:26379/<master>`; `rediss+sentinel://` over TLS. Redis
+    Cluster is refused at the start.
     """
     redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] = "cla"
     """First part of every key; keeps several agents on one server apart."""
@@ -29,5 +29,7 @@ class StoreFields(BaseModel):
     """Certificate that this client shows."""
     redis_key_file: Path | None = None
     """Private key of that certificate."""
+    redis_allow_eviction: bool = False
+    """Work with a store that drops entries when its memory is full: sessions may get lost."""
     redis_durability: Literal["fast", "strict"] = "fast"
     """`strict`: a write tool starts only once the step before it is on disk."""

@@ -68,6 +68,7 @@ class Operator:
         self._inbox = Inbox(self._intake.take)
         self._streams: Streams | None = None
         self._beat_at = clock.monotonic()
+        self._oldest_due_s = 0.0
         self._is_leading = False
 
     async def run(self) -> None:
@@ -133,7 +134,8 @@ class Operator:
             self._beat_at = self._clock.monotonic()
             self._metrics.loop_lag_seconds.set(max(self._beat_at - asked - BEAT_S, 0.0))
             self._metrics.queue_depth.set(self._queue.depth())
-            self._metrics.queue_age_seconds.set(self._queue.oldest_age_s())
+            self._oldest_due_s = self._queue.oldest_age_s()
+            self._metrics.queue_age_seconds.set(self._oldest_due_s)
             for answer, count in self._reconciler.census().items():
                 self._metrics.agents.labels(answer).set(count)
 
@@ -151,7 +153,7 @@ class Operator:
         found = ailments(
             Pulse(
                 now - self._beat_at,
-                self._queue.oldest_age_s() if self._is_leading else 0.0,
+                self._oldest_due_s if self._is_leading else 0.0,
                 now - self._intake.lease_seen_at if is_watching else 0.0,
                 now - oldest,
             )

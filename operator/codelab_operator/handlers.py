@@ -23,6 +23,9 @@ from codelab_operator.settings import OperatorSettings
 
 SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 STOP_S: Final = 2.0
+BACKOFFS_S: Final = (0.2, 0.5, *[1.0] * 10, *[5.0] * 10, *[30.0] * 100)
+"""Waits of a stream whose request fails. A leader is gone 10 s after the API server went, so what
+it missed by then is seen a second after it came back; kopf's own waits grow at once."""
 WATCHER: Any = "codelab-operator"
 """Said outright: kopf would ask for the name of the user, and a pod's user has none."""
 
@@ -81,6 +84,7 @@ def tuned(settings: OperatorSettings, kinds: tuple[Kind, ...]) -> kopf.OperatorS
     made.scanning.disabled = True
     made.peering.standalone = True
     made.networking.request_timeout, made.networking.connect_timeout = 30.0, 5.0
+    made.networking.error_backoffs = BACKOFFS_S
     made.watching.server_timeout, made.watching.client_timeout = 300, 330
     made.watching.connect_timeout = 10
     made.watching.inactivity_timeout, made.watching.chunk_size = 70.0, 500

@@ -12,7 +12,7 @@ from codelab_operator.children import Agent, Child, Manifest, ObjectKey
 from codelab_operator.cluster import Cluster
 from codelab_operator.kinds import SECRET
 from codelab_operator.mounts import TOKENS
-from codelab_operator.rotation import Rotation, RotationStep, read_rotation, rotate
+from codelab_operator.rotation import Rotation, RotationStep, first_rotation, read_rotation, rotate
 from codelab_operator.secrets import filled, mended
 
 
@@ -50,7 +50,7 @@ class Keeper:
         live = None if is_new else await self._look(child.key)
         if live is None:
             try:
-                await self.cluster.create(filled(child, self.new_token))
+                await self.cluster.create(self._made(agent, child))
             except ApiError as error:
                 if not error.is_there_already:
                     raise
@@ -61,6 +61,15 @@ class Keeper:
             raise FOREIGN
         if change := mended(child, live, self.new_token):
             await self.cluster.merge(child.key, change)
+
+    def _made(self, agent: Agent, child: Child) -> Manifest:
+        """The Secret to post; its token is the one wanted, so that nothing is to be rotated."""
+        made = dict(filled(child, self.new_token))
+        if child.key.name == agent.child_name("internal") and TOKENS in made["data"]:
+            metadata = made["metadata"]
+            annotations = metadata["annotations"] | first_rotation(agent, self.unix_s())
+            made["metadata"] = metadata | {"annotations": annotations}
+        return made
 
     async def _look(self, key: ObjectKey) -> Manifest | None:
         """The Secret; None where there is none."""

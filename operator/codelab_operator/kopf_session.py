@@ -8,6 +8,7 @@ list of the right version and watches from there, and we compare the list with w
 import re
 import ssl
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +17,7 @@ import orjson
 
 from codelab_operator.connection import Connection
 from codelab_operator.inbox import Listing
-from codelab_operator.observations import sighting
+from codelab_operator.observations import Sighting, sighting
 
 COLLECTION: Final = re.compile(r"^/apis?/(?:[^/]+/)?[^/]+/(?:namespaces/([^/]+)/)?([a-z]+)$")
 """Namespace and plural of a collection's path."""
@@ -54,11 +55,14 @@ class StreamSession:
 
     async def _list(self, place: tuple[str, str], url: str, options: Options) -> Any:
         """All pages of a list into the inbox; or the refusal, as it came."""
-        objects, address = [], url
+        objects, address = list[Sighting](), url
         while True:
             response = await self._session.request("GET", address, **options)
-            if response.status != 200:  # noqa: PLR2004 -- anything else is for kopf to judge
-                return response
+            if response.status == HTTPStatus.GONE and objects:
+                objects, address = [], url  # the pages took too long: from the first one again
+                continue
+            if response.status != HTTPStatus.OK:
+                return response  # for kopf to judge
             page = orjson.loads(await response.read())
             kind = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
             objects += [sighting(kind | item) for item in page.pop("items", None) or ()]

@@ -52,6 +52,7 @@ class Election:
         self._place = (settings.operator_namespace, settings.lease_name)
         self.key = ObjectKey(LEASE.api_version, LEASE.name, *self._place)
         self._candidate = Candidate(identity, settings.lease_duration_s, settings.lease_deadline_s)
+        self._has_written = False
 
     @property
     def identity(self) -> str:
@@ -92,11 +93,18 @@ class Election:
                 return
 
     async def release(self) -> None:
-        """Let somebody else lead at once: write an empty holder."""
-        if not self.may_write():
+        """Let somebody else lead at once: write an empty holder.
+
+        A write of ours may have been cut off after it had landed, so the Lease is looked at first.
+        """
+        if not self._has_written:
             return
         try:
-            await self._write("")
+            async with asyncio.timeout(CALL_S):
+                term = await self._look()
+                if term.holder == self.identity:
+                    self._candidate = self._candidate.saw(term, self._clock.monotonic())
+                    await self._write("")
         except (ApiError, TimeoutError) as error:
             log.warning("lease not released", extra={"reason": str(error)})
         self._candidate = Candidate("", 0, 0)
@@ -147,6 +155,7 @@ class Election:
 
     async def _write(self, holder: str) -> Term:
         """Put the Lease; the version that was seen guards it."""
+        self._has_written = True
         term = self._candidate.seen or Term()
         now = rfc3339(self._clock.wall_ms()).replace("Z", "000Z")
         wanted = lease(self._place, term, holder, self._settings.lease_duration_s, now)

@@ -1,6 +1,7 @@
 """A `CodelabAgent` as the API server stores it becomes an `Agent`, or a reason why not. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -8,7 +9,12 @@ from codelab_operator.api_group import RELEASE
 from codelab_operator.api_rules import violations
 from codelab_operator.api_spec import Spec
 from codelab_operator.children import Agent, Manifest
+from codelab_operator.llm_file import problems
 from codelab_operator.versions import SUPPORTED_MINORS, is_supported
+
+NO_CLUSTER: Final = (
+    "Redis Cluster is not supported by this release: name one server (url) or Sentinels (sentinel)"
+)
 
 
 class RefusedSpecError(Exception):
@@ -33,6 +39,21 @@ class UnsupportedVersionError(RefusedSpecError):
     """`spec.version` is of a release whose pods this operator cannot render."""
 
     reason = "UnsupportedVersion"
+
+
+def checked(resource: Manifest) -> Agent:
+    """The agent, as `parse` reads it, with a configuration that its services will take.
+
+    Raises what `parse` raises, and `InvalidSpecError` for what no schema can see, such as aliases
+    in a circle: the proxy would end at its start. So would a runtime before a Redis Cluster.
+    """
+    agent = parse(resource)
+    external = agent.spec.redis.external
+    if external and external.cluster:
+        raise InvalidSpecError("spec.redis.external.cluster", NO_CLUSTER)
+    for problem in problems(agent.spec.llmproxy):
+        raise InvalidSpecError("spec.llmproxy", str(problem))
+    return agent
 
 
 def parse(resource: Manifest) -> Agent:

@@ -17,7 +17,7 @@ from codelab_operator.keeping import Keeper
 from codelab_operator.memory import QUIET_TRIES, SECRETS_S, AgentMemory
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
-from codelab_operator.parsing import RefusedSpecError, parse
+from codelab_operator.parsing import RefusedSpecError
 from codelab_operator.plan import Steps, plan
 from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rendered import Rendered
@@ -120,7 +120,7 @@ class Reconciler:
     ) -> Outcome:
         """Parse, write children, write the status."""
         try:
-            agent = parse(resource)
+            agent = self._rendered.agent(resource)
         except RefusedSpecError as error:
             await self._save(memory, resource, refused(resource, error, self._now()))
             return Outcome()

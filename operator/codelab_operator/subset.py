@@ -35,6 +35,8 @@ WHOLE: Final = frozenset(
 )
 """Fields that mean something else with one entry more: here a foreign entry is drift."""
 
+PLAIN: Final = frozenset({str, int, bool})
+
 QUANTITIES: Final = frozenset({"cpu", "memory", "storage", "sizeLimit"})
 
 
@@ -65,6 +67,8 @@ def _in_map(intent: Mapping[str, Any], live: Any, path: str) -> Iterator[str]:
         yield path
         return
     for name, value in intent.items():
+        if name in live and _is_identical(value, live[name]):
+            continue  # most are: four fifths of the time of a comparison
         below = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
         yield from _differences(value, live.get(name), below, name)
 
@@ -100,6 +104,11 @@ def _key(item: Any, field: str) -> tuple[str, ...]:
 
 def _label(key: tuple[str, ...]) -> str:
     return ",".join(part for part in key if part)
+
+
+def _is_identical(intent: Any, live: Any) -> bool:
+    """Equal texts and numbers, without a look at what the field means."""
+    return type(intent) is type(live) and type(intent) in PLAIN and bool(intent == live)
 
 
 def _is_same(intent: Any, live: Any, field: str) -> bool:

@@ -129,7 +129,9 @@ class Test(Part):
     enabled: bool = True
     """Whether there is a test."""
     agent_name: Annotated[str, Field(max_length=40)] = ""
-    """Agent to talk to; empty: one is made for the test."""
+    """Agent to talk to; empty: one is made for the test, of the images of `agent.spec`."""
+    token_secret_name: Annotated[str, Field(max_length=253)] = ""
+    """Secret whose key `token` has a client's token; empty: the one that the operator makes."""
     image: Annotated[str, Field(max_length=512)] = ""
     """Image with the client; empty: the gateway's of the chart's version."""
 

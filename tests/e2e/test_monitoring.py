@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,13 +10,16 @@ import pytest
 
 from codelab_client.approvals import FixedAnswers
 from codelab_client.opening import Where, opened_session
-from harness.commands import run
+from harness.commands import outcome
 from harness.kubernetes import Cluster, condition
 from harness.live_agent import LiveAgent, live_agent
 from harness.person import Record
 
 pytestmark = pytest.mark.timeout(600)
 PROMETHEUS = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query="
+PODS = 6
+RELOAD_S = 180
+"""For the kubelet to bring Prometheus its new configuration, and for the first scrape."""
 TASK = "write 400 tokens at 20 per second"
 
 
@@ -25,8 +29,10 @@ def live(cluster: Cluster, pytestconfig: pytest.Config) -> Iterator[LiveAgent]:
     install = pytestconfig.getoption("--monitoring")
     if not install:
         pytest.skip("no --monitoring COMMAND that brings Prometheus into a cluster by its name")
-    run(install, cluster.context.removeprefix("kind-"), timeout_s=400)
-    with live_agent(cluster, "watched", 30803) as found:
+    name = cluster.context.removeprefix("kind-")
+    bring = partial(outcome, install, name, timeout_s=400)  # it may ask before the server is ready
+    cluster.until(lambda: bring().returncode == 0, f"{install} {name}", 60)
+    with live_agent(cluster, "watched", 30803, monitoring={"interval": "2s"}) as found:
         yield found
 
 
@@ -35,6 +41,17 @@ def figure(live: LiveAgent, query: str) -> float:
     wanted = quote(query.replace("OURS", f'namespace="{live.namespace}"'), safe="")
     answer = json.loads(live.cluster.kubectl("get", "--raw", PROMETHEUS + wanted))
     return sum(float(series["value"][1]) for series in answer["data"]["result"])
+
+
+def test_every_monitor_has_targets_that_answer(live: LiveAgent) -> None:
+    """E16: each monitor selects live targets; the operator says that monitoring is there."""
+    live.cluster.until(
+        lambda: figure(live, "count by (job) (up{OURS} == 1)") == PODS,
+        "every pod of the services is scraped",
+        RELOAD_S,
+    )
+
+    assert condition(live.ready(), "MonitoringReady")["status"] == "True"
 
 
 async def test_prometheus_has_the_figures_of_a_live_turn(live: LiveAgent, tmp_path: Path) -> None:
@@ -58,12 +75,3 @@ async def test_prometheus_has_the_figures_of_a_live_turn(live: LiveAgent, tmp_pa
     assert seen["gateway_ws_connections"] == 1
     assert seen["agent_llm_requests_total"] == 1
     assert 1 < seen["llm_proxy_tokens_per_second"] < 100
-
-
-def test_every_monitor_has_targets_that_answer(live: LiveAgent) -> None:
-    """E16: each monitor selects a live target; the operator says that monitoring is there."""
-    live.cluster.until(
-        lambda: figure(live, "count by (job) (up{OURS} == 1)") == 6, "six pods are scraped", 60
-    )
-
-    assert condition(live.ready(), "MonitoringReady")["status"] == "True"

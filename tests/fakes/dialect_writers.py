@@ -1,6 +1,7 @@
 """One answer, written as a stream of each dialect, as their providers write it.
 
-Sources: API references of OpenAI and Anthropic, Ollama's API document.
+Sources: API references of OpenAI and Anthropic, Ollama's API document. The official SDKs read the
+first two in tests/integration/llmproxy/test_official_sdks.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,16 @@ from typing import Any
 import orjson
 
 SIGNATURE = "c2lnbmF0dXJlIG9mIHRoZSB0aGlua2luZw=="
+MESSAGE: Mapping[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "m-1",
+    "content": [],
+    "stop_reason": None,
+    "stop_sequence": None,
+}
+"""How an answer of Anthropic's begins."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +48,19 @@ def sse(value: Any, kind: str = "") -> bytes:
     return b"%bdata: %b\n\n" % (name, orjson.dumps(value))
 
 
+def chunk(*choices: Any, **fields: Any) -> bytes:
+    """One chunk of a chat completion."""
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
+    return sse({**head, "choices": choices, **fields})
+
+
+def delta(finish: str | None = None, **fields: Any) -> bytes:
+    """What a chunk adds to the one choice."""
+    return chunk({"index": 0, "delta": fields, "logprobs": None, "finish_reason": finish})
+
+
 def openai(said: Said) -> Iterator[bytes]:
     """A stream of chat completion chunks; parallel calls are interleaved."""
-
-    def delta(finish: str | None = None, **fields: Any) -> bytes:
-        choice = {"index": 0, "delta": fields, "logprobs": None, "finish_reason": finish}
-        return sse({"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [choice]})
-
     yield delta(role="assistant", content="")
     for piece in said.thinking:
         yield delta(reasoning_content=piece)
@@ -59,14 +76,14 @@ def openai(said: Said) -> Iterator[bytes]:
                 yield delta(tool_calls=[{"index": index, "function": {"arguments": piece}}])
     yield delta("tool_calls" if said.calls and said.finish == "stop" else said.finish)
     counts = {"prompt_tokens": said.prompt, "completion_tokens": said.completion}
-    yield sse({"choices": [], "usage": counts})
+    yield chunk(usage={**counts, "total_tokens": said.prompt + said.completion})
     yield b"data: [DONE]\n\n"
 
 
 def anthropic(said: Said) -> Iterator[bytes]:
     """A stream of message events; the blocks of parallel calls are interleaved."""
     start = {"input_tokens": said.prompt - 3, "cache_read_input_tokens": 3, "output_tokens": 1}
-    yield event("message_start", message={"role": "assistant", "content": [], "usage": start})
+    yield event("message_start", message={**MESSAGE, "usage": start})
     yield event("ping")
     at = 0
     if said.thinking:

@@ -11,7 +11,7 @@ class TcpProxy:
     """Forwards bytes between clients and one target."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.connections = 0
@@ -34,7 +34,7 @@ class TcpProxy:
             return
         self.connections += 1
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
             return

@@ -90,6 +90,16 @@ class Agent:
         async with self.stream(last_event_id=after) as stream:
             return await stream.until(fits)
 
+    async def whole_log(self, last: str, within_s: float) -> list[Event]:
+        """The log up to an event of a type, read again from its start whenever a reader is cut."""
+        with anyio.fail_after(within_s):
+            while True:
+                async with self.stream() as stream:
+                    events = await stream.rest(last)
+                if events and events[-1]["type"] == last:
+                    return events
+                await asyncio.sleep(0.05)
+
     async def turn(self, content: str, **fields: Any) -> list[Event]:
         """Say something; all events of the session when its turn is over."""
         accepted = await self.say(content, **fields)
@@ -152,10 +162,15 @@ class Stream:
                     self.control[block.kind.decode()] = orjson.loads(block.data)
         return self.control[name]
 
-    async def rest(self) -> list[Event]:
-        """Everything up to the end of the response."""
+    async def rest(self, last: str = "") -> list[Event]:
+        """Everything up to the end of the response, or the first event of a type."""
+        events: list[Event] = []
         with anyio.fail_after(TIMEOUT_S):
-            return [event async for event in self]
+            async for event in self:
+                events.append(event)
+                if event["type"] == last:
+                    break
+        return events
 
 
 def text_of(events: list[Event]) -> str:

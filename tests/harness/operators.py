@@ -3,41 +3,63 @@
 import asyncio
 import multiprocessing
 import os
+import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
+from urllib import error, request
 
-from codelab_operator.api_group import HASH_ANNOTATION
+from codelab_core.clock import SystemClock
+from codelab_operator.api_group import HASH_ANNOTATION, ROTATION_ANNOTATION
 from fakes.cluster import writes
 from fakes.cluster.kinds import OPTIONAL, Resource
 from fakes.cluster.requests import Logged
-from fakes.cluster.server import FakeCluster, fake_cluster
+from fakes.cluster.serving import ServedCluster, fake_cluster
 from fakes.cluster.store import Stored
 from fakes.cluster.writes import Write
 
 Json = Any
 
 PERSON: Final = "kubectl"
-QUIET_S: Final = 0.4
-"""Nothing written for this long counts as rest; passes follow changes within 20 ms."""
-WAIT_S: Final = 10.0
+PORT: Final = re.compile(r'"port": ?(\d+)')
+CHILD_S: Final = 0.03
+"""Passes follow changes of children within 20 ms."""
+LOOKS: Final = 4
+"""An operator that answered so often, and wrote nothing meanwhile, is at rest."""
+WAIT_S: Final = 60.0
+"""For machines that are busy; nothing here takes that long otherwise."""
+SHORT_LEAD: Final[Mapping[str, Any]] = {"lease_renew_s": 0.4, "lease_deadline_s": 2.0}
+"""A leader that soon knows that it is none any more."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["codelab_operator.__main__"])
 
 
-def operate(fields: dict[str, Any], log: str) -> None:
+class AheadClock(SystemClock):
+    """The clocks of this machine; the one of people is ahead by as many seconds as `ahead` says."""
+
+    def __init__(self, ahead: Any) -> None:
+        self._ahead = ahead
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC, and a while."""
+        return super().wall_ms() + int(self._ahead.value) * 1000
+
+
+def operate(fields: dict[str, Any], log: str, ahead: Any) -> None:
     """The body of an operator process."""
-    from codelab_operator.__main__ import main  # noqa: PLC0415 -- in the new process
+    from codelab_operator import app  # noqa: PLC0415 -- in the new process
+    from codelab_operator.__main__ import main  # noqa: PLC0415 -- as well
     from codelab_operator.settings import OperatorSettings  # noqa: PLC0415 -- as well
 
     with Path(log).open("a", buffering=1) as sys.stderr:
         for name, value in OperatorSettings.exactly(**fields).to_env().items():
             os.environ[name] = value  # noqa: TID251 -- the environment of a new process
+        vars(app)["SYSTEM_CLOCK"] = AheadClock(ahead)  # of this process alone
         with asyncio.Runner() as runner:
             runner.run(main([]))
 
@@ -45,37 +67,48 @@ def operate(fields: dict[str, Any], log: str) -> None:
 class Bench:
     """A fake cluster and the operators that were started on it."""
 
-    def __init__(self, cluster: FakeCluster, folder: Path) -> None:
+    def __init__(self, cluster: ServedCluster, folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
         self.running: list[ForkServerProcess] = []
+        self.ahead = _CONTEXT.Value("i", 0)
+        """Seconds by which the clock on the wall of every operator is ahead of ours."""
+        self._names: dict[str, ForkServerProcess] = {}
         self._news = asyncio.Event()
         cluster.store.listeners.append(lambda *_: self._news.set())
 
     def start(self, name: str = "operator", **fields: Any) -> ForkServerProcess:
-        """Start an operator; its Lease times are a fifth of the usual ones."""
+        """Start an operator; when its predecessor was killed it leads at once."""
         settings = {
             "api_url": self.cluster.url,
             "host": "127.0.0.1",
             "port": 0,
             "pod_name": name,
-            "lease_duration_s": 3,
-            "lease_renew_s": 0.5,
-            "lease_deadline_s": 2.0,
-            "lease_poll_s": 0.1,
+            "lease_poll_s": 0.05,
             "log_level": "DEBUG",
             "health_url": self.cluster.url + "/health/{namespace}/{service}",
         }
         log = str(self.folder / f"{name}.log")
-        process = _CONTEXT.Process(target=operate, args=(settings | fields, log))
+        process = _CONTEXT.Process(target=operate, args=(settings | fields, log, self.ahead))
         process.start()
         self.running.append(process)
+        self._names[name] = process
         return process
 
     def log(self, name: str = "operator") -> str:
         """What an operator logged."""
         path = self.folder / f"{name}.log"
         return path.read_text() if path.exists() else ""
+
+    async def leads(self, name: str = "operator") -> None:
+        """Wait until an operator leads and watches agents."""
+        await self.until(lambda: '"leading"' in self.log(name))
+        await self.until(lambda: self.cluster.store.of("CodelabAgent").readers)
+
+    async def ends(self, process: ForkServerProcess) -> int:
+        """Wait for the end of an operator; the exit code, -1 while it runs."""
+        await asyncio.to_thread(process.join, WAIT_S)
+        return int(process.exitcode if process.exitcode is not None else -1)
 
     async def kill(self, process: ForkServerProcess) -> None:
         """SIGKILL; its Lease counts as expired at once."""
@@ -88,8 +121,7 @@ class Bench:
     async def stop(self, process: ForkServerProcess) -> int:
         """SIGTERM; the exit code."""
         process.terminate()
-        await asyncio.to_thread(process.join, WAIT_S)
-        return int(process.exitcode if process.exitcode is not None else -1)
+        return await self.ends(process)
 
     async def until(self, is_so: Callable[[], Any], within_s: float = WAIT_S) -> None:
         """Wait for something to be so; looked at after each change in the cluster."""
@@ -110,13 +142,36 @@ class Bench:
             return
 
     async def rest(self) -> list[Logged]:
-        """Wait until nothing has been written for a while; all writes so far."""
+        """Wait until the operators have seen everything and write nothing; all writes so far."""
         async with asyncio.timeout(WAIT_S):
-            seen = -1
-            while seen != len(self.cluster.writes):
-                seen = len(self.cluster.writes)
-                await asyncio.sleep(QUIET_S)
+            calm = 0
+            while calm < LOOKS:
+                before = len(self.cluster.writes)
+                await asyncio.sleep(CHILD_S)
+                await asyncio.to_thread(self._ask)
+                is_calm = len(self.cluster.writes) == before and self.cluster.is_read
+                calm = calm + 1 if is_calm else 0
         return self.cluster.writes
+
+    def _ask(self) -> None:
+        """Ask every operator for something: a machine that is busy makes us wait longer."""
+        for name, process in self._names.items():
+            if process.is_alive():
+                self.probe(name)
+
+    def probe(self, name: str = "operator", path: str = "/readyz") -> int:
+        """Status of a probe's answer; 0: none."""
+        port = PORT.search(self.log(name))
+        try:
+            with request.urlopen(
+                f"http://127.0.0.1:{port[1] if port else 1}{path}", timeout=5
+            ) as it:
+                return int(it.status)
+        except error.HTTPError as refusal:
+            with refusal:
+                return refusal.code
+        except OSError:
+            return 0
 
     def agent(self, name: str = "a", spec: Json | None = None, namespace: str = "ns") -> Stored:
         """Create an agent, as a person does."""
@@ -180,8 +235,9 @@ def comparable(manifest: Json) -> Json:
     """An object without versions, uids, times and random values."""
     gone = {"uid", "resourceVersion", "creationTimestamp", "ownerReferences", "generation"}
     metadata = {k: v for k, v in manifest["metadata"].items() if k not in gone}
-    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, too
-    metadata["annotations"] = {k: v for k, v in notes.items() if k != HASH_ANNOTATION}
+    notes = metadata.get("annotations", {})  # the hash is of the owner's uid, the other has a time
+    passing = {HASH_ANNOTATION, ROTATION_ANNOTATION}
+    metadata["annotations"] = {k: v for k, v in notes.items() if k not in passing}
     body = {k: v for k, v in manifest.items() if k not in {"status", "data"}}
     return body | {"metadata": metadata, "data": sorted(manifest.get("data", {}))}
 

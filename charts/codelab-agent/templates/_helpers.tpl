@@ -88,3 +88,14 @@ capabilities: {drop: [ALL]}
   verbs: [create, get, patch]
 {{- end }}
 {{- end -}}
+
+{{- /* The agent of `helm test`: the images of the sample agent and where it runs, nothing else of it. */ -}}
+{{- define "codelab.testSpec" -}}
+{{- $spec := pick .Values.agent.spec "version" "images" -}}
+{{- range $part := list "gateway" "runtime" "llmproxy" -}}
+{{- with pick (default dict (index $.Values.agent.spec $part)) "image" "resources" "scheduling" -}}
+{{- $spec = set $spec $part . -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $spec -}}
+{{- end -}}

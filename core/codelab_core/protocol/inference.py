@@ -91,6 +91,12 @@ class WholeCall(Outgoing):
     arguments: dict[str, JsonValue]
 
 
+class Restart(Outgoing):
+    """Everything before is void: the same answer is given anew, from its start."""
+
+    reason: str
+
+
 class Usage(Outgoing):
     """Tokens as the provider reported them; unknown stays absent, not 0."""
 

@@ -13,9 +13,10 @@ from starlette.routing import WebSocketRoute
 from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.middleware import Receive, Scope, Send
 from codelab_core.server import Running, bind, cancelled_at_end
-from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Readiness, Service, build_app
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
 from codelab_gateway.authentication import Authenticator
@@ -60,9 +61,9 @@ async def gateway(
         health_paths=("/health", "/api/v1/health"),
     )
     async with cancelled_at_end() as tasks, client:
-        for file in authenticator.trust.files:
-            tasks.create_task(file.watch())
-        tasks.create_task(endpoints.watch())
+        own = [keys.watch] if keys else []
+        for watch in (*own, *(file.watch for file in authenticator.trust.files), endpoints.watch):
+            tasks.create_task(watch())
         shared = Gateway(
             settings=settings,
             admission=Admission(authenticator, Callers(settings), client, clock, service.readiness),

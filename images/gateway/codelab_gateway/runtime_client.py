@@ -18,7 +18,7 @@ from yarl import URL
 from codelab_core.backoff import Backoff
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.identity import InternalKeys
+from codelab_core.internal_keys import Keyring
 from codelab_core.observability import REQUEST_ID
 from codelab_core.sse import SseEvent, SseParser
 from codelab_gateway.answers import UNAUTHORIZED, Answer, checked, is_final
@@ -56,7 +56,7 @@ class RuntimeClient:
     def __init__(
         self,
         endpoints: Endpoints,
-        keys: InternalKeys | None,
+        keys: Keyring | None,
         jitter: Random,
         timeouts: Timeouts | None = None,
     ) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from codelab_core.clock import Clock
 from codelab_core.identity import JwtVerifier, TokenTable
 from codelab_core.settings import LOOPBACK_HOSTS, GatewaySettings, SettingsError
+from codelab_core.watched_file import WatchedFile
 from codelab_gateway.jwks import Jwks
 from codelab_gateway.sources import Network, parse_networks
-from codelab_gateway.watched_file import WatchedFile
 
 Verifier = Callable[[str], Awaitable[JwtVerifier]]
 """What verifies a signed token; raises where there is no key for it."""

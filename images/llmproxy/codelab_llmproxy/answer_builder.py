@@ -76,13 +76,21 @@ class AnswerBuilder:
         with the history.
         """
         self.is_over = True
-        self._give_calls(self._calls.finish())
+        self._give_calls(self._rest(reason))
         ended: FinishReason = reason or ("tool_calls" if self.is_calling else "stop")
         if ended == "stop" and not self._spoke:
             raise CodelabError(Code.MODEL_OUTPUT_INVALID, "empty_answer")
         if usage:
             self._chunks.append(usage)
         self._chunks.append(Finish(ended, seal(self._provider, facts)))
+
+    def _rest(self, reason: FinishReason | None) -> list[WholeCall]:
+        """The calls that are left; one that is not whole is an error that knows the reason."""
+        try:
+            return self._calls.finish()
+        except CodelabError as error:
+            error.details["finish_reason"] = reason
+            raise
 
     def _add(self, kind: type[Text] | type[Thought], text: Any) -> None:
         """Add text to the last chunk where it is of the same kind, else make one."""

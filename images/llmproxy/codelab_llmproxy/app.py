@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.llm_names import SCRIPTED
 from codelab_core.server import Drain, Running, bind, cancelled_at_end
-from codelab_core.service import Check, Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Check, Readiness, Service, build_app
 from codelab_core.settings import LLMProxySettings
+from codelab_llmproxy.clocks import Sleep
 from codelab_llmproxy.egress import Egress
 from codelab_llmproxy.hot import Lane
 from codelab_llmproxy.inferences import Inferences
@@ -20,13 +22,13 @@ from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_api import add_routes
 from codelab_llmproxy.offer import Offer, Workshop, secrets_of
 from codelab_llmproxy.scripted.models import ScriptedModels
-from codelab_llmproxy.scripted.provider import ScriptedProvider, Sleep, load_scenarios
+from codelab_llmproxy.scripted.provider import ScriptedProvider, load_scenarios
 
 
 def create_app(
     settings: LLMProxySettings, *, clock: Clock = SYSTEM_CLOCK, sleep: Sleep = asyncio.sleep
 ) -> FastAPI:
-    """The application; `sleep` paces the scripted provider.
+    """The application; `sleep` paces the scripted provider, and all pauses.
 
     Raises `SettingsError` for keys that cannot be read, `ConfigFileError` and `SecretsError` for a
     configuration that cannot be used, and `ScenarioError`.
@@ -67,12 +69,15 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
     metrics = Metrics(registry, clock)
     offer.on_change(metrics.show_providers)
     metrics.show_config(lambda: offer.is_valid)
-    inferences = Inferences(settings, offer, metrics, clock)
+    keys = load_internal_keys(settings)
+    inferences = Inferences(settings, offer, metrics, clock, sleep)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with egress, inferences.running(), cancelled_at_end() as tasks:
             tasks.create_task(offer.watch())
+            if keys:
+                tasks.create_task(keys.watch())
             readiness.state = "ok"
             yield
 
@@ -85,7 +90,7 @@ def _assemble(settings: LLMProxySettings, clock: Clock, sleep: Sleep) -> tuple[F
         lifespan=lifespan,
         checks=ProviderChecks(offer),
         judge=one_answers,
-        keys=load_internal_keys(settings),
+        keys=keys,
         readiness=readiness,
         registry=registry,
         clock=clock,

@@ -1,4 +1,4 @@
-"""One upstream call: request out, bytes in, chunks into the record."""
+"""One upstream call: request out, bytes in, chunks into the record. It never ends the inference."""
 
 import asyncio
 import logging
@@ -7,20 +7,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.chunks import Chunk, Finish
 from codelab_llmproxy.clocks import Ticker, Watch
-from codelab_llmproxy.dialect import Ask, Decoder, names_of
+from codelab_llmproxy.dialect import Decoder
 from codelab_llmproxy.faults import is_providers
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from codelab_llmproxy.providers import Sending
 
-FIRST: Final = 1
 READ_ON_S: Final = 0.25
 _SAY_NOTHING: Final = frozenset({"deadline", "no_target"})
 """Failures that do not tell how the provider is doing."""
@@ -38,25 +34,11 @@ class Attempt:
     watch: Watch
 
 
-def prepare(request: InferenceRequest, target: Target, clock: Clock) -> Attempt:
-    """Encode a request for its target. Nothing is sent before the attempt runs."""
-    provider = target.provider
-    ask = Ask(request, target.facts, provider.name, names_of(request))
-    watch = Watch(target.limits, request.deadline_ms / 1000, clock)
-    sending = Sending(FIRST, affinity_of(request), watch)
-    stream = provider.stream(provider.dialect.encode(ask), sending)
-    return Attempt(target, stream, provider.dialect.decoder(ask), watch)
-
-
-def affinity_of(request: InferenceRequest) -> str:
-    """What stays the same over the requests of one session; of one without, nothing does."""
-    session_id = request.metadata.get("session_id")
-    return session_id if isinstance(session_id, str) else request.inference_id or random_hex(16)
-
-
-async def run(attempt: Attempt, inference: Inference, metrics: Metrics, ticker: Ticker) -> None:
-    """Read the provider to the end; every way in which that can end, ends the inference."""
-    outcome, provider = "ok", attempt.target.provider
+async def run(
+    attempt: Attempt, inference: Inference, metrics: Metrics, ticker: Ticker
+) -> CodelabError | None:
+    """Read the provider to the end; returns how it failed, or `None` for a whole answer."""
+    outcome, provider, began = "ok", attempt.target.provider, metrics.now()
     try:
         async with ticker.watching(attempt.watch):
             await _transfer(attempt, inference, metrics)
@@ -66,19 +48,18 @@ async def run(attempt: Attempt, inference: Inference, metrics: Metrics, ticker: 
         error.message = provider.redact(error.message)
         if error.reason not in _SAY_NOTHING:
             metrics.show_available(provider.name, is_available=not is_providers(error))
-        inference.fail(error)
+        return error
     except asyncio.CancelledError:
         outcome = "cancelled"
         raise
     except Exception:  # the boundary of the task: a fault must end this inference only
         outcome = "internal"
         log.exception("inference failed")
-        inference.fail(CodelabError(Code.INTERNAL))
+        return CodelabError(Code.INTERNAL)
     finally:
         metrics.count_attempt(attempt.target, outcome, attempt.decoder.malformed)
-        metrics.calls.observe(
-            attempt.target, metrics.since(inference.began), outcome, inference.usage
-        )
+        metrics.calls.observe(attempt.target, metrics.since(began), outcome, inference.usage)
+    return None
 
 
 async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) -> None:

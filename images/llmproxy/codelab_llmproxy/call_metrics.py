@@ -28,6 +28,12 @@ class CallMetrics:
             ("provider",),
             registry=registry,
         )
+        self._rescues = Counter(
+            "codelab_llmproxy_rescues_total",
+            "What followed calls that failed",
+            ("rung",),
+            registry=registry,
+        )
         self._duration = Histogram(
             "gen_ai_client_operation_duration",
             "Time of an upstream call, in seconds",
@@ -46,6 +52,10 @@ class CallMetrics:
     def observe_first_chunk(self, seconds: float) -> None:
         """The first chunk of an answer, so long after it was asked for."""
         self._first_token.observe(seconds)
+
+    def count_rescue(self, rung: str) -> None:
+        """What followed a call that failed."""
+        self._rescues.labels(rung).inc()
 
     def observe(self, target: Target, seconds: float, outcome: str, usage: Usage | None) -> None:
         """The whole of a call: how it ended, and the tokens that the provider counted."""

@@ -1,7 +1,7 @@
 """Which models there are, under which names, and who serves them; immutable."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from codelab_core.error_codes import Code
@@ -26,11 +26,15 @@ _KIND_OF_ALIAS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one inference goes, and how long each part of it may take."""
+    """Where one inference goes, and how long each part of it may take.
+
+    `restarts`: an answer that broke off may be taken back and given anew.
+    """
 
     provider: Provider
     facts: ModelFacts
     limits: Limits
+    restarts: bool = True
 
     @property
     def model(self) -> str:
@@ -103,7 +107,8 @@ class Catalogue:
         named = {f"{t.provider}/{t.model}": t for t in route.targets if t.priority == best}
         weighted = ((name, target.weight) for name, target in named.items())
         target = named[ranked(affinity, weighted)[0]]
-        return self._served(target.provider, target.model, route.clocks)
+        served = self._served(target.provider, target.model, route.clocks)
+        return replace(served, restarts="restart" in route.rescue) if served else None
 
     def _served(
         self, provider: str, model: str, clocks: ClocksConfig | None = None

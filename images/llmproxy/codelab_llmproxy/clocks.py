@@ -4,7 +4,7 @@ No timer per call or per chunk: a call notes when something happened, the ticker
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,6 +16,8 @@ from codelab_core.errors import CodelabError
 from codelab_core.llm_config import ClocksConfig
 
 TICK_S: Final = 0.1
+Sleep = Callable[[float], Awaitable[None]]
+"""How to wait so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,20 @@ from typing import Final, Literal
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import DONE, ERROR, Done, Usage
+from codelab_core.protocol.inference import (
+    DONE,
+    ERROR,
+    RESTART,
+    Done,
+    Restart,
+    Usage,
+    WholeCall,
+)
 from codelab_core.sse import comment
 from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.chunks import Content, Finish, encode
 from codelab_llmproxy.faults import error_event
+from codelab_llmproxy.plan import Shown
 from codelab_llmproxy.record import LostChunksError, Record
 
 State = Literal["live", "done", "failed", "cancelled", "orphaned", "abandoned"]
@@ -43,12 +52,17 @@ class Inference:
         self.record = Record(inference_id)
         self.state: State = "live"
         self.usage: Usage | None = None
+        self.shown = Shown.NOTHING
+        """What readers may have seen since the answer began, the last time."""
         self.fence = 0
         self.read_to = 0
         """How far any reader ever came."""
         self.began = clock.monotonic()
         self.idle_since: float | None = self.began
         """Since when nobody reads; `None` while somebody does."""
+        self._failures: list[dict[str, str | None]] = []
+        self._begun_at = 0
+        self._rescue: str | None = None
         self._clock = clock
         self._on_end = on_end
         self._readers: set[Reader] = set()
@@ -71,11 +85,31 @@ class Inference:
             return
         if isinstance(chunk, Usage):
             self.usage = chunk
+        else:
+            now_shown = Shown.CALLS if isinstance(chunk, WholeCall) else Shown.TEXT
+            self.shown = max(self.shown, now_shown)
         self.record.append(*encode(chunk))
         self._wake()
 
-    def finish(self, finish: Finish) -> None:
-        """End it with a whole answer."""
+    def note_failure(self, error: CodelabError) -> None:
+        """Remember a call that failed; the last event lists all of them."""
+        event = error_event(error)
+        self._failures.append(self._attempt(event.class_ or "internal", event.billed))
+
+    def begin_anew(self) -> int:
+        """Take back what was shown of the answer, if anything; returns how many chunks it was."""
+        if not self.is_live or not self.shown:
+            return 0
+        taken = self.record.head - self._begun_at
+        self.record.append(RESTART, Restart(reason="provider").encode())
+        self._begun_at, self.shown, self.usage = self.record.head, Shown.NOTHING, None
+        self._rescue = "restart"
+        self._wake()
+        return taken
+
+    def finish(self, finish: Finish, rescue: str | None = None) -> None:
+        """End it with a whole answer, or with the part of it that a rescue could keep."""
+        self._rescue = rescue or self._rescue
         self._end("done", DONE, self._done(finish.reason, finish.provider_state))
 
     def fail(self, error: CodelabError) -> None:
@@ -113,17 +147,22 @@ class Inference:
 
     def _done(self, reason: str, provider_state: str | None) -> bytes:
         """The event of an answer that is over."""
-        provider, model = self.target.provider.name, self.target.model
-        attempt = {"provider": provider, "model": model, "class": "ok", "billed": "yes"}
+        is_whole = reason != "cancelled" and self._rescue != "salvage"
         facts = {
             "finish_reason": reason,
-            "model": model,
-            "provider": provider,
+            "model": self.target.model,
+            "provider": self.target.provider.name,
             "provider_state": provider_state,
-            "attempts": [attempt] if reason != "cancelled" else [],
+            "attempts": [*self._failures, *([self._attempt("ok", "yes")] if is_whole else [])],
+            "rescue": self._rescue,
             "warnings": [] if self.record.is_complete else ["not_recorded"],
         }
         return Done.model_validate(facts).encode()
+
+    def _attempt(self, outcome: str, billed: str) -> dict[str, str | None]:
+        """One call, as the last event lists it."""
+        provider, model = self.target.provider.name, self.target.model
+        return {"provider": provider, "model": model, "class": outcome, "billed": billed}
 
     def _end(self, state: State, kind: bytes, data: bytes) -> None:
         """Append the last event, once."""

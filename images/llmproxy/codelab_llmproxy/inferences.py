@@ -12,9 +12,10 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
 from codelab_core.settings import LLMProxySettings
-from codelab_llmproxy import attempt
+from codelab_llmproxy import course
 from codelab_llmproxy.catalogue import Catalogue
-from codelab_llmproxy.clocks import Ticker
+from codelab_llmproxy.clocks import Sleep, Ticker
+from codelab_llmproxy.course import Track
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import BodyDigest
@@ -52,11 +53,17 @@ class Inferences:
     """Owns the tasks: nothing is produced outside of `running`."""
 
     def __init__(
-        self, settings: LLMProxySettings, offer: Offered, metrics: Metrics, clock: Clock
+        self,
+        settings: LLMProxySettings,
+        offer: Offered,
+        metrics: Metrics,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._offer = offer
         self._ticker = Ticker(clock)
+        self._track = Track(metrics, self._ticker, clock, sleep)
         self._metrics = metrics
         self._clock = clock
         self._live: dict[str, Entry] = {}
@@ -139,8 +146,8 @@ class Inferences:
     def _create(self, request: InferenceRequest, decoded: dict[str, Any]) -> Inference:
         """A new inference and its task."""
         tasks = self._admit(request)
-        target = self._offer.catalogue.resolve(request.model, attempt.affinity_of(request))
-        call = attempt.prepare(request, target, self._clock)
+        target = self._offer.catalogue.resolve(request.model, course.affinity_of(request))
+        planned = course.prepare(request, target, self._clock)
         inference = Inference(
             request.inference_id or f"i-{random_hex(32)}",
             target,
@@ -152,7 +159,7 @@ class Inferences:
         entry = Entry(inference, BodyDigest(decoded))
         self._live[inference.id] = entry
         self._idle.clear()
-        entry.task = tasks.create_task(attempt.run(call, inference, self._metrics, self._ticker))
+        entry.task = tasks.create_task(course.run(planned, inference, self._track))
         if inference.detachable:
             asyncio.get_running_loop().call_later(DIGEST_DELAY_S, entry.digest.value)
         return inference

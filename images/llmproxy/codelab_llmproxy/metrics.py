@@ -94,6 +94,10 @@ class Metrics:
         """Chunks that were recorded for nobody."""
         self._wasted.labels(reason).inc(chunks)
 
+    def now(self) -> float:
+        """The moment, for `since`."""
+        return self._clock.monotonic()
+
     def since(self, began: float) -> float:
         """Seconds since a moment."""
         return self._clock.monotonic() - began

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -24,6 +25,7 @@ from codelab_llmproxy.keys import Environment, Key, SecretError, open_keys
 from codelab_llmproxy.known_models import known_models
 from codelab_llmproxy.model_facts import facts_of
 from codelab_llmproxy.providers import Provider
+from codelab_llmproxy.unserved import unserved_fields
 
 POLL_S: Final = 2.0
 
@@ -85,7 +87,7 @@ class Offer:
         self._stamp: Stamp | None = stamp(self._file) if self._file else None
         self._listeners: list[Callable[[Catalogue], None]] = []
         self.is_valid = True
-        config = load_config(self._file) if self._file else default_config(settings, known_models())
+        config = _loaded(self._file) if self._file else default_config(settings, known_models())
         self.catalogue = workshop.catalogue(config)
 
     def on_change(self, listener: Callable[[Catalogue], None]) -> None:
@@ -107,7 +109,7 @@ class Offer:
             return
         self._stamp = seen
         try:
-            self.catalogue = self._workshop.catalogue(load_config(self._file), self.catalogue)
+            self.catalogue = self._workshop.catalogue(_loaded(self._file), self.catalogue)
         except (ConfigFileError, SecretsError) as error:
             self.is_valid = False
             log.error("the changed configuration is not used", extra={"problems": str(error)})  # noqa: TRY400 -- the text says it all
@@ -124,6 +126,14 @@ class Offer:
                 changed = [_is_renewed(provider.name, key) for key in provider.keys.keys]
                 if any(changed):
                     provider.doubt()
+
+
+def _loaded(file: Path) -> LLMConfig:
+    """The configuration of a file; says what of it is not served. Raises `ConfigFileError`."""
+    config = load_config(file)
+    if fields := unserved_fields(config):
+        log.warning("the configuration asks for what is not there yet", extra={"fields": fields})
+    return config
 
 
 def _is_renewed(provider: str, key: Key) -> bool:

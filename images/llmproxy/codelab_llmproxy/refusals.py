@@ -106,7 +106,8 @@ def error_of(complaint: Complaint, provider: str) -> CodelabError:
     code, reason = _class_of(complaint)
     wait = None
     if code is Code.RATE_LIMIT:
-        wait = min(MAX_WAIT_MS, complaint.retry_after_ms or DEFAULT_WAIT_MS)
+        asked_ms = complaint.retry_after_ms
+        wait = DEFAULT_WAIT_MS if asked_ms is None else min(MAX_WAIT_MS, asked_ms)
     elif reason == "overloaded" and complaint.retry_after_ms is not None:
         wait = min(MAX_WAIT_MS, complaint.retry_after_ms)
     message = KINDS[code].sentence

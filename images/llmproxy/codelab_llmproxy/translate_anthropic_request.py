@@ -5,6 +5,7 @@ a prefix of the next turn's. Source: API reference, "Messages"; guides on thinki
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -111,7 +112,7 @@ def _replayed(kept: Sequence[_Block], text: str, calls: Sequence[_Block]) -> Ite
             yield from _spoken(text[at : at + block["chars"]])
             at += block["chars"]
         elif block["type"] == "tool_use":
-            yield from (call for call, _ in zip(waiting, (None,), strict=False))
+            yield from islice(waiting, 1)
         else:
             yield block
     yield from waiting

@@ -3,7 +3,8 @@
 Source: Ollama's API document, "Generate a chat completion".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 import orjson
@@ -47,7 +48,7 @@ def _options(ask: Ask) -> Iterator[tuple[str, Any]]:
 def _messages(ask: Ask) -> Iterator[dict[str, Any]]:
     """The history; results name their tool, since calls have no ids here."""
     tools: dict[str | None, str] = {}
-    for message in ask.request.messages:
+    for message in _in_order(ask.request.messages):
         tools |= {c.call_id: ask.names.to_provider(c.name) for c in message.tool_calls}
         encoded: dict[str, Any] = {"role": message.role, "content": message.content}
         if message.role == "tool":
@@ -55,6 +56,20 @@ def _messages(ask: Ask) -> Iterator[dict[str, Any]]:
         elif message.tool_calls:
             encoded["tool_calls"] = _calls(message, ask.names)
         yield encoded
+
+
+def _in_order(messages: Sequence[NeutralMessage]) -> Iterator[NeutralMessage]:
+    """The history, results in the order of their calls: nothing else tells two of one tool apart.
+
+    They come in the order in which the tools have ended.
+    """
+    places: dict[str | None, int] = {}
+    for is_result, some in groupby(messages, lambda message: message.role == "tool"):
+        found = [*some]
+        for message in found:
+            places |= {call.call_id: len(places) + n for n, call in enumerate(message.tool_calls)}
+        found.sort(key=lambda message: places.get(message.call_id, 0) if is_result else 0)
+        yield from found
 
 
 def _calls(message: NeutralMessage, names: ToolNames) -> list[dict[str, Any]]:

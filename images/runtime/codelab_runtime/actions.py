@@ -133,6 +133,7 @@ def work_out(effect: Compute, state: SessionState, turn: Turn, call: Call, rules
             applied=state.applied,
             failures=turn.patch_failures,
             forgiven=turn.forgiven,
+            exact=bool(call.parent),
         )
         return placed(asked)
     except ToolError as error:

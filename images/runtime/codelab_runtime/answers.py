@@ -16,6 +16,10 @@ class DivergedError(Exception):
     """The log is not where this owner left it: the store lost its end, or we have a bug."""
 
 
+class BrokenJournalError(Exception):
+    """The journal has not as many records as the session says: (wanted, found)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session exists; `created`: since just now."""
@@ -28,7 +32,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to drive a session, and where its log, journal and inbox stand."""
+    """The right to drive a session, and where its log, journal and inbox stand.
+
+    `term`: the one of the store's masters that its epoch began on; empty where there is only one.
+    """
 
     fence: int
     epoch: str
@@ -40,6 +47,7 @@ class Claim:
     crashes: int
     cur: str
     principal: str
+    term: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ def opened(reply: Sequence[Any]) -> Opened:
 
 def claim(parts: Sequence[str]) -> Claim:
     """The facts that a claim returns, from the fence on."""
-    fence, epoch, head, jn, inn, ic, state, crashes, _snap, cur, principal = parts
+    fence, epoch, head, jn, inn, ic, state, crashes, _snap, cur, principal, term = parts
     return Claim(
         fence=int(fence),
         epoch=epoch,
@@ -141,6 +149,7 @@ def claim(parts: Sequence[str]) -> Claim:
         crashes=int(crashes),
         cur=cur,
         principal=principal,
+        term=term,
     )
 
 

@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from starlette.routing import Route
 
 from codelab_core.clock import SYSTEM_CLOCK, Clock, jitter_source
+from codelab_core.internal_keys import load_internal_keys
 from codelab_core.server import Running, bind, cancelled_at_end
-from codelab_core.service import Readiness, Service, build_app, load_internal_keys
+from codelab_core.service import Readiness, Service, build_app
 from codelab_core.settings import RuntimeSettings
 from codelab_runtime.actions import Actions
 from codelab_runtime.agent_api import AgentApi
@@ -22,6 +23,7 @@ from codelab_runtime.commands import Inbox
 from codelab_runtime.commits import Commits
 from codelab_runtime.connection import Connection
 from codelab_runtime.events_api import EventsApi
+from codelab_runtime.eviction import Eviction
 from codelab_runtime.inference_client import InferenceClient
 from codelab_runtime.keys import Keys
 from codelab_runtime.metrics import Metrics
@@ -55,9 +57,10 @@ async def runtime(
     client = InferenceClient(settings.llmproxy_url, keys, jitter_source())
     async with open_backend(settings) as backend, cancelled_at_end() as tasks, client:
         connection = Connection(backend.commands)
+        eviction = Eviction(connection, clock, is_allowed=settings.redis_allow_eviction)
         service = Service(
             name=settings.service,
-            checks={"redis": connection.ping, "llm-proxy": client.check},
+            checks={"redis": eviction.check, "llm-proxy": client.check},
             keys=keys,
             readiness=Readiness("store"),
             clock=clock,
@@ -67,9 +70,11 @@ async def runtime(
         metrics = Metrics(service.registry)
         models = Models(partial(client.get, "/llm/models"), clock)
         actions = Actions(client, tasks, rules(settings), store_clock, metrics, models)
-        watch = StoreWatch(connection, service.readiness, store_clock)
+        watch = StoreWatch(connection, service.readiness, store_clock, eviction)
         await watch.look()
         engine = _start(_Parts(settings, store, reader, backend.channels, actions))
+        if keys:
+            tasks.create_task(keys.watch())
         tasks.create_task(Repeated("look", LOOK_S, watch.look).run(jitter_source()))
         app = build_app(service)
         events = _add_routes(app, engine, client)
@@ -123,7 +128,6 @@ def _start(parts: _Parts) -> _Engine:
     clock = parts.actions.clock
     channels = Channels(parts.channels)
     tails = Tails(store, reader, channels)
-    channels.lost = tails.check_soon
     commits = Commits(store, store.connection)
     tools = Tools(
         store=store,
@@ -136,6 +140,7 @@ def _start(parts: _Parts) -> _Engine:
         session_ttl_s=settings.session_ttl_s,
     )
     workers = Workers(store, tools, tasks, parts.actions.metrics.owned, settings.max_turns)
+    channels.lost = partial(_look_again, tails, workers)
     for bucket in range(store.keys.buckets):
         channels.hear(store.keys.wake(bucket), workers.heard)
     tasks.create_task(channels.run())
@@ -152,6 +157,12 @@ def _start(parts: _Parts) -> _Engine:
         tasks.create_task(repeated.run(jitter))
     inbox = Inbox(store, workers, clock, settings.session_ttl_s, settings.max_queued_messages)
     return _Engine(workers, tails, inbox, reader, store)
+
+
+def _look_again(tails: Tails, workers: Workers) -> None:
+    """The store was away: it may have lost what we believe of it."""
+    tails.check_soon()
+    workers.forget()
 
 
 def _add_routes(app: FastAPI, engine: _Engine, client: InferenceClient) -> EventsApi:

@@ -1,11 +1,12 @@
 """Who must be asked before a call runs. Decided once, in the runtime, before delivery. Pure."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 from codelab_core.approval_rules import ApprovalRule
 
 Verdict = Literal["auto", "ask", "deny"]
+_STRICTNESS: Final[tuple[Verdict, ...]] = ("auto", "ask", "deny")
 
 
 def verdict(
@@ -25,3 +26,8 @@ def verdict(
         if rule.covers(tool, paths):
             return rule.decision
     return "auto" if reviewed or kind in {"read", "prompt"} else "ask"
+
+
+def stricter(one: Verdict, other: Verdict) -> Verdict:
+    """That of two which lets less happen."""
+    return max(one, other, key=_STRICTNESS.index)

@@ -8,9 +8,13 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from codelab_core.clock import jitter_source
+from codelab_core.server import cancelled_at_end
 from codelab_core.settings import ENV_PREFIX, RuntimeSettings, SettingsError
 from codelab_runtime.connection import client
 from codelab_runtime.embedded import embedded_server
+from codelab_runtime.repeating import Repeated
+from codelab_runtime.sentinels import LOOK_S, MasterPool
 from codelab_runtime.store_address import StoreAddressError
 from codelab_runtime.store_login import connection_options, sentinel_options
 
@@ -47,8 +51,15 @@ async def _clients(settings: RuntimeSettings, url: str) -> AsyncIterator[Backend
         backend = Backend(client(url, **options), client(url, timeout_s=None, **options))
     except StoreAddressError as error:
         raise SettingsError(f"{ENV_PREFIX}REDIS_URL: {error}") from None
+    except ValueError:  # the library's, which may show a part of the address
+        raise SettingsError(f"{ENV_PREFIX}REDIS_URL: not an address of a store") from None
     try:
-        yield backend
+        async with cancelled_at_end() as tasks:
+            for redis in (backend.commands, backend.channels):
+                pool = redis.connection_pool
+                if isinstance(pool, MasterPool):
+                    tasks.create_task(Repeated("master", LOOK_S, pool.look).run(jitter_source()))
+            yield backend
     finally:
         await backend.commands.aclose()
         await backend.channels.aclose()

@@ -66,18 +66,24 @@ def _declared_touch(call: Call, offered: Offered) -> Touch:
 
 
 def releasable(calls: Sequence[Call], touches: Callable[[Call], Touch]) -> list[Call]:
-    """Planned calls that conflict with no earlier call without outcome, at most 8 being open."""
+    """Planned calls that conflict with no earlier call without outcome, at most 8 being open.
+
+    Of the writes of one patch the first that is planned: they are asked for in their order.
+    """
     room = MAX_IN_FLIGHT - sum(call.phase == "open" for call in calls)
     earlier: list[Touch] = []
     found: list[Call] = []
+    begun: set[str] = set()
     for call in calls:
         if call.phase == "settled":
             continue
         if len(found) >= room:
             break
         mine = touches(call)
-        if call.phase == "planned" and not any(mine.conflicts_with(other) for other in earlier):
+        is_next = call.phase == "planned" and call.parent not in begun
+        if is_next and not any(mine.conflicts_with(other) for other in earlier):
             found.append(call)
+        begun |= {call.parent} - {""} if call.phase == "planned" else set()
         earlier.append(mine)
     return found
 

@@ -11,12 +11,12 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime.packing import packed_pool
-from codelab_runtime.sentinels import master_pool
+from codelab_runtime.sentinels import MasterPool, master_pool
 from codelab_runtime.store_address import sentinel_address
 
 CONNECT_TIMEOUT_S: Final = 1.0
@@ -94,6 +94,12 @@ class Connection:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
+    @property
+    def term(self) -> str:
+        """Which of several servers is the master; empty where there is only one."""
+        pool = self.redis.connection_pool
+        return pool.term if isinstance(pool, MasterPool) else ""
+
     async def run(self, call: Call) -> list[Any]:
         """The reply of one script.
 
@@ -147,6 +153,17 @@ class Connection:
         """The server's time; raises what it says instead."""
         seconds, micros = await _awaited(self.redis.time())
         return int(seconds) * 1000 + int(micros) // 1000
+
+    async def eviction_policy(self) -> str | None:
+        """What the server drops when its memory is full; `None` where it does not tell.
+
+        Raises what it says instead where it is away.
+        """
+        try:
+            found: dict[str, Any] = await _awaited(self.redis.info("memory"))
+        except ResponseError:  # no right to ask, or no such command
+            return None
+        return found.get("maxmemory_policy")
 
     async def close(self) -> None:
         """Close all sockets."""

@@ -17,7 +17,7 @@ import orjson
 from codelab_core.backoff import Backoff
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError, from_wire
-from codelab_core.identity import InternalKeys
+from codelab_core.internal_keys import Keyring
 from codelab_core.observability import REQUEST_ID
 from codelab_core.sse import SseEvent, SseParser
 
@@ -55,7 +55,7 @@ class Read:
 class InferenceClient:
     """Talks to the LLM proxy; a cut stream is attached again, from where it was read."""
 
-    def __init__(self, url: str, keys: InternalKeys | None, jitter: Random) -> None:
+    def __init__(self, url: str, keys: Keyring | None, jitter: Random) -> None:
         self._url = url.rstrip("/")
         self._keys = keys
         self._jitter = jitter

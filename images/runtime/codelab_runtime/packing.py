@@ -3,6 +3,8 @@
 redis-py takes `hiredis.pack_command` for its blocking client only. Hot: benchmarks/token_path.py.
 """
 
+import ssl
+from collections.abc import Mapping
 from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection
@@ -21,11 +23,27 @@ class Packed:
         return packed
 
 
+class Tls(SSLConnection):
+    """Over TLS: its files are read at each connect, renewed ones count.
+
+    Only the authorities of the file are believed where there is one, and names are compared.
+    """
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        """Arguments of the connection about to be made. Raises `OSError` for unusable files."""
+        named = self.ssl_context
+        if named.ca_certs or named.certfile:
+            named.context = ssl.create_default_context(cafile=named.ca_certs)
+        if named.context and named.certfile:
+            named.context.load_cert_chain(named.certfile, named.keyfile)
+        return super()._connection_arguments()
+
+
 class PackedConnection(Packed, Connection):
     """Over TCP."""
 
 
-class PackedSSLConnection(Packed, SSLConnection):
+class PackedSSLConnection(Packed, Tls):
     """Over TLS."""
 
 

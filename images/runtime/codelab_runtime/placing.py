@@ -12,6 +12,7 @@ from codelab_core.patch.dialects import parse_patch
 from codelab_core.patch.model import Patch
 from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.tool_errors import ToolCode, ToolError
+from codelab_core.tools import WRITE_MAX_CHARS
 from codelab_runtime.files import Files
 from codelab_runtime.preparing import (
     PATCH_TOOLS,
@@ -27,6 +28,8 @@ from codelab_runtime.preparing import (
 
 MAX_PATCH_FAILURES: Final = 3
 """Misplaced patches of one file until it must be read again."""
+MAX_SPLIT_BYTES: Final = 4 * 1_048_576
+"""Of all new files of a patch that is carried out by writes: they are journaled together."""
 SHORT_FILE_LINES: Final = 300
 """A model that cannot patch a file of this length had better write it."""
 
@@ -48,21 +51,20 @@ def placed(asked: Preparation) -> Prepared | NeedsRead | Split:
 def _placed_patch(asked: Preparation) -> Prepared | NeedsRead | Split:
     """A patch, placed in the files as the model saw them."""
     diff = _asked_diff(asked)
-    known = {} if asked.offered[asked.tool].by_writes else asked.known_diffs
-    made_for = known.get(patch_key(diff))
+    made_for = asked.known_diffs.get(patch_key(diff))
     if made_for is not None:
         made = diff.rstrip("\n") + "\n"  # as it was made
         if _are_at(made_for, "pre_sha", asked.files):
-            return _emitted(asked, restore(made, _bases(asked.files, _paths(made_for))))
-        if _are_at(made_for, "post_sha", asked.files):  # the client says whether it is so
+            return _ready(asked, restore(made, _bases(asked.files, _paths(made_for))))
+        is_whole = not asked.offered[asked.tool].by_writes
+        if is_whole and _are_at(made_for, "post_sha", asked.files):  # the client says whether so
             return bound(asked.tool, _arguments(asked, made), {"files": [*made_for]})
     patch = parse_patch(diff)
     for path in patch.base_paths:
         gap = _gap(asked, path)
         if gap:
             return gap
-    ready = _prepared_patch(asked, patch)
-    return _split(ready) if asked.offered[asked.tool].by_writes else _emitted(asked, ready)
+    return _ready(asked, _prepared_patch(asked, patch))
 
 
 def _prepared_patch(asked: Preparation, patch: Patch) -> PreparedPatch:
@@ -134,8 +136,10 @@ def _bases(files: Files, paths: Iterable[str]) -> dict[str, Base | None]:
     }
 
 
-def _emitted(asked: Preparation, patch: PreparedPatch) -> Prepared:
-    """The call with the canonical diff in place of the model's."""
+def _ready(asked: Preparation, patch: PreparedPatch) -> Prepared | Split:
+    """The call with the canonical diff in place of the model's, or one write for each file."""
+    if asked.offered[asked.tool].by_writes:
+        return _split(patch)
     guard = {"files": [change.guard() for change in patch.files]}
     review = {"hunks": [hunk.to_wire() for hunk in patch.hunks]}
     return bound(asked.tool, _arguments(asked, patch.diff), guard, review)
@@ -147,10 +151,24 @@ def _split(patch: PreparedPatch) -> Split:
         if change.op not in {"create", "modify"} or change.executable is not None:
             message = f"Here files can only be written; {change.path} would need more than that."
             raise ToolError(ToolCode.PATCH_INVALID, message, reason="unsupported")
+    _check_sizes(patch)
     guard = {"files": [change.guard() for change in patch.files]}
     review = {"hunks": [hunk.to_wire() for hunk in patch.hunks]}
     contents = {path: (content or b"").decode() for path, content in patch.posts.items()}
     return Split(patch.diff, guard, review, contents)
+
+
+def _check_sizes(patch: PreparedPatch) -> None:
+    """Raise `PATCH_INVALID` too_large for files that no call could carry, or all calls together."""
+    sizes = [len(content or b"") for content in patch.posts.values()]
+    for what, limit, actual in (
+        ("file", WRITE_MAX_CHARS, max(sizes, default=0)),
+        ("files", MAX_SPLIT_BYTES, sum(sizes)),
+    ):
+        if actual > limit:
+            message = f"Here whole files are written; {actual} bytes are more than {limit}."
+            facts = {"what": what, "limit": limit, "actual": actual}
+            raise ToolError(ToolCode.PATCH_INVALID, message, reason="too_large", **facts)
 
 
 def _arguments(asked: Preparation, diff: str) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class Preparation:
 
     `known_diffs` are the guards of canonical diffs of this session, by the key of the diff;
     `reviews` are the diffs that a person picked, by call id. `failures` are the misplaced patches
-    of this turn by path, `forgiven` how many of them came before the file was last read.
+    of this turn by path, `forgiven` how many of them came before the file was last read. `exact`:
+    what is to be written is not the model's text but what a patch makes of the file.
     """
 
     tool: str
@@ -75,6 +76,7 @@ class Preparation:
     applied: tuple[AppliedHunk, ...] = ()
     failures: Mapping[str, int] = field(default_factory=dict)
     forgiven: Mapping[str, int] = field(default_factory=dict)
+    exact: bool = False
 
 
 def prepared(asked: Preparation) -> Prepared:
@@ -143,7 +145,7 @@ def _prepared_write(asked: Preparation) -> Prepared:
     known = asked.files.get(path)
     if known and known.stale:
         raise read_first(asked, path)
-    if known and known.content is not None:
+    if known and known.content is not None and not asked.exact:
         content = _as_before(content, known)
     new = content.encode("utf-8", "surrogatepass")
     guard = {

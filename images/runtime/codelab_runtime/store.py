@@ -34,6 +34,7 @@ NAMES: Final = (
     "tail",
     "touch",
     "purge",
+    "rebase",
 )
 
 
@@ -105,6 +106,7 @@ class Store:
             int(fresh),
             session_id,
             now,
+            self.connection.term,
         )
         keys = [*names, self.keys.sessions(bucket), self.keys.gone(bucket)]
         opened = answers.opened(await self._run("open", keys, *args))
@@ -182,6 +184,18 @@ class Store:
         keys += [self.keys.lease(bucket), self.keys.wake(bucket)]
         reply = await self._run("release", keys, self.owner, fence, due, "PUBLISH", session_id)
         return answers.words(reply)[0] == "OK"
+
+    async def rebase(self, session_id: str, epoch: str) -> None:
+        """Begin another epoch, where the store may have lost the end of the log of this one.
+
+        Readers are told to look again; who drives the session is fenced off. Again: no effect.
+        """
+        bucket = self.keys.bucket(session_id)
+        keys = [self.keys.session(session_id, "meta"), self.keys.ready(bucket)]
+        keys += [self.keys.lease(bucket), self.keys.session(session_id, "ch")]
+        keys.append(self.keys.wake(bucket))
+        fresh, term = random_hex(16), self.connection.term
+        await self._run("rebase", keys, epoch, fresh, term, "PUBLISH", session_id)
 
     async def due(self, bucket: int, limit: int) -> answers.Due:
         """Sessions of a bucket that anybody may claim now."""

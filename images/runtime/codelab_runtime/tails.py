@@ -105,6 +105,8 @@ class Tails:
                 after = tail.last  # others feed the tail meanwhile
                 page = await self._store.tail(tail.session_id, tail.epoch, after, PAGE)
                 if page.status != "OK":
+                    if page.status == "AHEAD":  # the store has lost what we have seen
+                        await self._store.rebase(tail.session_id, tail.epoch)
                     self._drop(tail)
                     return
                 tail.feed(page.epoch, after + 1, page.events)
@@ -171,7 +173,7 @@ class Tails:
         for tail, last, position in zip(tails, before, found, strict=True):
             if position is None:
                 self.gone(tail.session_id)
-            elif position[0] != tail.epoch or position[1] > last:
+            elif position[0] != tail.epoch or position[1] != last:
                 tail.lacks = True
 
     def _channel(self, session_id: str) -> str:

@@ -15,7 +15,7 @@ from codelab_core.errors import CodelabError
 from codelab_core.observability import SERVICE, SESSION_ID
 from codelab_runtime.accounting import Accounts
 from codelab_runtime.actions import Actions
-from codelab_runtime.answers import Claim, Committed, DivergedError
+from codelab_runtime.answers import BrokenJournalError, Claim, Committed
 from codelab_runtime.backlog import Backlog
 from codelab_runtime.batch import Batch, merged
 from codelab_runtime.commits import Commits
@@ -85,7 +85,7 @@ class Worker:
         """Drive the session until it rests; its state then.
 
         `known` is its state from before, where still true. Raises `FencedError` when another owner
-        has it, `DivergedError` when log or journal are not as they were left.
+        has it, `DivergedError` when its log is not as we left it, `BrokenJournalError`.
         """
         SERVICE.set("agent-runtime")
         SESSION_ID.set(self.session_id)
@@ -113,9 +113,9 @@ class Worker:
         if known is not None:
             return replace(known, head=self.head, consumed=self._claim.ic)
         read = self._tools.reader.state
-        state, count = await self._answered(lambda: read(self.session_id))
+        state, count = await answered(lambda: read(self.session_id))
         if count != self.jn:
-            raise DivergedError("journal", str(self.jn), str(count))
+            raise BrokenJournalError(self.jn, count)
         return replace(state, head=self.head, consumed=self._claim.ic)
 
     async def _resumed(self, state: SessionState) -> Resumed:
@@ -127,7 +127,7 @@ class Worker:
             return found
         chunks, crc = map(int, position.split())
         start = turn.request_seq
-        events = await self._answered(lambda: self._tools.reader.events(self.session_id, start))
+        events = await answered(lambda: self._tools.reader.events(self.session_id, start))
         shown = [
             e["token"] for e in events if e.get("message_id") == turn.answer_id and "token" in e
         ]
@@ -156,7 +156,7 @@ class Worker:
         commands: list[Accepted] = []
         if self._inbox_due:
             self._inbox_due = False
-            commands = await self._answered(
+            commands = await answered(
                 lambda: self._tools.reader.inbox(self.session_id, state.consumed, Batch.MAX_FACTS)
             )
             self._inbox_due = self._inbox_due or len(commands) == Batch.MAX_FACTS
@@ -213,7 +213,7 @@ class Worker:
             meta=batch.meta_changes(),
             slots=batch.slots,
         )
-        done = await self._answered(lambda: self._tools.commits.submit(commit))
+        done = await answered(lambda: self._tools.commits.submit(commit))
         self._sent_meta |= commit.meta
         first, self.head, self.jn = self.head + 1, done.head, done.jn
         tail = self._tools.tails.get(self.session_id)
@@ -222,16 +222,17 @@ class Worker:
         self._accounts.committed(batch.records, len(events), self._tools.clock.monotonic())
         return done
 
-    async def _answered[T](self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The store's answer, however long it is away; should the lease end, we are cancelled."""
-        while True:
-            try:
-                return await ask()
-            except CodelabError as error:
-                if error.code is not Code.UNAVAILABLE:
-                    raise
-            await asyncio.sleep(RETRY_S)
-
     def _now_ms(self) -> int:
         """Wall time."""
         return self._tools.clock.wall_ms()
+
+
+async def answered[T](ask: Callable[[], Awaitable[T]]) -> T:
+    """The store's answer, however long it is away; should the lease end, a worker is cancelled."""
+    while True:
+        try:
+            return await ask()
+        except CodelabError as error:
+            if error.code is not Code.UNAVAILABLE:
+                raise
+        await asyncio.sleep(RETRY_S)

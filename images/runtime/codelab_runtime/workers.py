@@ -12,7 +12,7 @@ from codelab_core.errors import CodelabError
 from codelab_runtime.answers import Claim, DivergedError, FencedError, Ingested
 from codelab_runtime.store import Store
 from codelab_runtime.turn.state import SessionState
-from codelab_runtime.worker import Tools, Worker
+from codelab_runtime.worker import Tools, Worker, answered
 
 SCAN_S: Final = 0.5
 GRACE_S: Final = 0.05
@@ -96,19 +96,36 @@ class Workers:
                 await _gone(previous)
             known = self._known.pop(session_id, None)
             await self._tools.tails.owned(session_id)
+            self._check_term(claim)
             is_true = known is not None and known[:2] == (claim.epoch, claim.jn)
             state = await worker.run(known[2] if known and is_true else None)
             self._keep(session_id, worker, state)
         except FencedError:
             log.info("session lost to another owner", extra={"session_id": session_id})
-        except DivergedError:
-            log.exception("log diverged", extra={"session_id": session_id})
+        except DivergedError as error:
+            log.warning(
+                "the store may have lost the end of a log: it goes on in another epoch",
+                extra={"session_id": session_id, "cause": str(error)},
+            )
+            await self._rebase(session_id, claim.epoch)
         except CodelabError as error:
             log.warning("worker gave up", extra={"session_id": session_id, "code": str(error)})
         except Exception:
             log.exception("worker failed", extra={"session_id": session_id})
         finally:
             await self._ended(worker)
+
+    def _check_term(self, claim: Claim) -> None:
+        """Raise `DivergedError` when the epoch began on another master, which may know more."""
+        if claim.term != self._store.connection.term:
+            raise DivergedError("another master")
+
+    async def _rebase(self, session_id: str, epoch: str) -> None:
+        """Have the session claimed anew, and its readers look again."""
+        try:
+            await answered(lambda: self._store.rebase(session_id, epoch))
+        except CodelabError as error:
+            log.warning("session not rebased", extra={"session_id": session_id, "code": str(error)})
 
     async def _ended(self, worker: Worker) -> None:
         """Forget a worker, unless the session has a new one already."""
@@ -125,6 +142,10 @@ class Workers:
         self._known[session_id] = (worker.epoch, worker.jn, state)
         while len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
+
+    def forget(self) -> None:
+        """Have journals read again: the store may have lost the end of one and gone on with it."""
+        self._known.clear()
 
     async def _claim(self, session_id: str) -> None:
         """Take a session that nobody drives, if there is room and nobody was faster."""

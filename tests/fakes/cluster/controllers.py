@@ -46,6 +46,8 @@ class Controllers:
             loop.call_later(self.delay_s, self._settle, collection, change.after)
         elif kind == "HorizontalPodAutoscaler":
             loop.call_soon(self._scale, change.after)
+        elif kind == "Secret" and change.before is None:
+            loop.call_soon(self._start_waiting, change.after.namespace)
         loop.call_soon(self._collect_orphan, collection, change.after)
 
     def _note_template(self, workload: Stored) -> None:
@@ -62,9 +64,21 @@ class Controllers:
         if live is None or live.uid != seen.uid or not _is_unobserved(live):
             return
         pods = live.manifest["spec"]["template"]["spec"]
+        if not all(
+            (live.namespace, name) in self.store.of("Secret").objects for name in needed(pods)
+        ):
+            return  # the kubelet waits for what is to be mounted
         images = {container.get("image") for container in pods.get("containers", [])}
         status = stuck(live) if images & self.broken_images else settled(live)
         self._write_status(collection, live, status)
+
+    def _start_waiting(self, namespace: str) -> None:
+        """A Secret has come: pods may have waited for it."""
+        for kind in WORKLOADS:
+            collection = self.store.of(kind)
+            for stored in list(collection.objects.values()):
+                if stored.namespace == namespace and _is_unobserved(stored):
+                    self._settle(collection, stored)
 
     def _write_status(self, collection: Collection, live: Stored, status: Json) -> None:
         """Write a status as the controllers of a cluster do."""
@@ -113,6 +127,15 @@ class Controllers:
         collection = self.store.of(kind)
         live = collection.objects[namespace, name]
         self._write_status(collection, live, settled(live))
+
+
+def needed(pod: Json) -> set[str]:
+    """Names of the Secrets without which a pod does not start."""
+    volumes = pod.get("volumes", [])
+    sources = [s for v in volumes for s in v.get("projected", {}).get("sources", [])]
+    mounted = [(v["secret"], "secretName") for v in volumes if "secret" in v]
+    mounted += [(s["secret"], "name") for s in sources if "secret" in s]
+    return {part[name] for part, name in mounted if not part.get("optional")}
 
 
 def settled(workload: Stored) -> Json:

@@ -7,6 +7,7 @@ of an associative list is `k:{"name":"x"}`. Source: Kubernetes, "Server-Side App
 import copy
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 Json = Any
@@ -121,9 +122,15 @@ def _step(value: Json, key: str) -> Json:
     """One step down a value along a key of a tree."""
     if key.startswith("f:"):
         return value.get(key[2:]) if isinstance(value, dict) else None
-    wanted = json.loads(key[2:])
     items = value if isinstance(value, list) else []
-    return next((i for i in items if all(i.get(k) == v for k, v in wanted.items())), None)
+    wanted = _wanted(key)
+    return next((i for i in items if all(i.get(k) == v for k, v in wanted)), None)
+
+
+@lru_cache(maxsize=4096)
+def _wanted(key: str) -> tuple[tuple[str, Json], ...]:
+    """Names and values that the `k:` name of an item asks for."""
+    return tuple(json.loads(key[2:]).items())
 
 
 def holds(tree: Tree, path: tuple[str, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fakes.cluster.watching import View
 from fakes.cluster.writes import Write
@@ -20,6 +20,18 @@ class Target:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, whatever brought it."""
+
+    verb: str
+    target: Target
+    query: Mapping[str, str]
+    body: Any
+    agent: str = ""
+    """The `User-Agent`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ Tests drive it from the same loop: they read `store`, set `faults`, and wait on 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -18,7 +17,7 @@ from fakes.cluster.controllers import Controllers
 from fakes.cluster.faults import Fault, Faults
 from fakes.cluster.kinds import BUILT_IN, OPTIONAL, Resource, api_groups, api_resources
 from fakes.cluster.reads import continued, serve_watch
-from fakes.cluster.requests import Logged, Target, target_of, verb_of, view_of, write_of
+from fakes.cluster.requests import Call, Logged, Target, target_of, verb_of, view_of, write_of
 from fakes.cluster.store import Collection, Store, Stored
 from fakes.cluster.watching import Disturbance
 
@@ -60,6 +59,11 @@ class FakeCluster:
     def writes(self) -> list[Logged]:
         """Requests that were meant to change something; Lease and Events aside."""
         return [r for r in self.log if r.is_write and r.kind not in {"Lease", "Event"}]
+
+    @property
+    def is_read(self) -> bool:
+        """Every watch was sent everything."""
+        return all(collection.is_read for collection in self.store.collections.values())
 
     def objects(self, kind: str) -> dict[tuple[str, str], Json]:
         """All objects of a kind, by namespace and name."""
@@ -103,54 +107,70 @@ class FakeCluster:
         return as_json(found) if found else web.Response(status=404, text="404 page not found")
 
     async def _serve(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """A request to a collection or an object, with what may go wrong, into the log."""
-        collection = self.store.collections.get((target.group_version, target.plural))
-        if collection is None:
-            return web.Response(status=404, text="404 page not found")
+        """A request to a collection or an object."""
         query = dict(request.query)
         verb = verb_of(request.method, target, query, request.content_type)
-        kind = collection.resource.kind
-        fault = self.faults.take(verb, kind, target.name)
         body = orjson.loads(raw) if (raw := await request.read()) else {}
-        status = 0
-        try:
+        call = Call(verb, target, query, body, request.headers.get("User-Agent", ""))
+        if verb == "watch":
+            return await self._watch(request, call)
+        return await self.call(call)
+
+    async def call(self, call: Call) -> web.Response:
+        """Everything that has one answer, with what may go wrong. Raises refusals and cuts."""
+        collection = self._collection(call.target)
+        if collection is None:
+            return web.Response(status=404, text="404 page not found")
+        with self._logged(call, collection) as answered:
+            fault = self.faults.take(call.verb, collection.resource.kind, call.target.name)
             await _before(fault)
-            if verb == "watch":
-                status = 200
-                return await self._watch(request, collection, target)
-            answer = self._carry_out(verb, collection, target, query, body)
-            status = answer.status
+            answer = self._carry_out(call, collection)
+            answered(answer.status)
             await _after(fault)
-        except answers.RefusedError as refusal:
-            status = refusal.status
-            raise
-        except CutError:
-            status = 0
-            raise
-        finally:
-            entry = _entry(verb, collection, target, body)
-            self.log.append(_answered(entry, request, status))
         return answer
 
-    async def _watch(
-        self, request: web.BaseRequest, collection: Collection, target: Target
-    ) -> web.StreamResponse:
-        """Stream until the client goes, the watch's time is over, or it has expired."""
-        view = view_of(target, request.query)
-        disturbance = self.disturbances[collection.resource.kind]
-        return await serve_watch(request, collection, view, self.store.version, disturbance)
+    def _collection(self, target: Target) -> Collection | None:
+        """The collection of a path; None where the kind is not served."""
+        return self.store.collections.get((target.group_version, target.plural))
 
-    def _carry_out(
-        self, verb: str, collection: Collection, target: Target, query: dict[str, str], body: Json
-    ) -> web.Response:
-        """Everything that has one answer."""
-        if verb == "list":
-            return continued(self.store, collection, view_of(target, query), query)
-        write = write_of(target, query)
-        if verb == "get":
+    @contextmanager
+    def _logged(self, call: Call, collection: Collection) -> Iterator[Callable[[int], None]]:
+        """Log a request at its end, with the status that was set or raised."""
+        statuses = [0]
+        try:
+            yield statuses.append
+        except answers.RefusedError as refusal:
+            statuses.append(refusal.status)
+            raise
+        except CutError:
+            statuses.append(0)
+            raise
+        finally:
+            self.log.append(_entry(call, collection.resource.kind, statuses[-1]))
+
+    async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        """Stream until the client goes, the watch's time is over, or it has expired."""
+        collection = self._collection(call.target)
+        if collection is None:
+            return web.Response(status=404, text="404 page not found")
+        with self._logged(call, collection) as answered:
+            kind = collection.resource.kind
+            await _before(self.faults.take(call.verb, kind, call.target.name))
+            answered(200)
+            view = view_of(call.target, call.query)
+            trouble = self.disturbances[kind]
+            return await serve_watch(request, collection, view, self.store.version, trouble)
+
+    def _carry_out(self, call: Call, collection: Collection) -> web.Response:
+        """The answer to a request that nothing disturbs."""
+        if call.verb == "list":
+            view = view_of(call.target, call.query)
+            return continued(self.store, collection, view, dict(call.query))
+        write = write_of(call.target, call.query)
+        if call.verb == "get":
             return encoded(writes.existing(collection, write))
         is_there = (write.namespace, write.name) in collection.objects
-        stored = HOW[verb](self.store, collection, write, body)
+        stored = HOW[call.verb](self.store, collection, write, call.body)
         return encoded(stored, 200 if is_there else 201)
 
 
@@ -176,23 +196,21 @@ async def _after(fault: Fault) -> None:
         raise CutError
 
 
-def _entry(verb: str, collection: Collection, target: Target, body: Json) -> Logged:
-    """The log's entry of a request that has no answer yet."""
-    name = target.name
-    if not name and isinstance(body, dict):
-        name = body.get("metadata", {}).get("name", "")
-    kind = collection.resource.kind
-    return Logged(verb, kind, target.namespace, name, target.subresource)
-
-
-def _answered(entry: Logged, request: web.BaseRequest, status: int) -> Logged:
-    """The entry with what the client said of itself, and its answer."""
-    return replace(
-        entry,
-        manager=request.query.get("fieldManager", ""),
-        agent=request.headers.get("User-Agent", ""),
+def _entry(call: Call, kind: str, status: int) -> Logged:
+    """The log's entry of an answered request."""
+    name = call.target.name
+    if not name and isinstance(call.body, dict):
+        name = call.body.get("metadata", {}).get("name", "")
+    return Logged(
+        call.verb,
+        kind,
+        call.target.namespace,
+        name,
+        call.target.subresource,
+        manager=call.query.get("fieldManager", ""),
+        agent=call.agent,
         status=status,
-        is_dry_run="dryRun" in request.query,
+        is_dry_run="dryRun" in call.query,
     )
 
 
@@ -212,30 +230,3 @@ def refused(refusal: answers.RefusedError) -> web.Response:
     if refusal.retry_after_s is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
-
-
-@asynccontextmanager
-async def fake_cluster(
-    port: int = 0, *, optional: tuple[Resource, ...] = OPTIONAL
-) -> AsyncIterator[FakeCluster]:
-    """A running server; `url` says where."""
-    cluster = FakeCluster(optional=optional)
-    server = web.Server(cluster.answer, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    cluster.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield cluster
-    finally:
-        for disturbance in cluster.disturbances.values():
-            disturbance.cut.set()
-        for collection in cluster.store.collections.values():
-            collection.changed.set()
-        await runner.cleanup()
-        for _ in range(LAST_CLOSES):  # the sockets of clients that were killed
-            await asyncio.sleep(LAST_CLOSE_S)
-            if not server.connections:
-                break
-        await asyncio.sleep(LAST_CLOSE_S)

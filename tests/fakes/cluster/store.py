@@ -60,6 +60,13 @@ class Change:
     after: Stored | None
 
 
+@dataclass(slots=True, eq=False)
+class Reader:
+    """A running watch, and the version up to which it was sent everything."""
+
+    version: int
+
+
 @dataclass(slots=True)
 class Collection:
     """All objects of one kind, and what happened to them since `compacted`."""
@@ -72,6 +79,13 @@ class Collection:
     forgotten: int = 0
     """Changes that were cut from the front of `history`."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: set[Reader] = field(default_factory=set)
+
+    @property
+    def is_read(self) -> bool:
+        """Every watch that runs was sent everything."""
+        last = self.history[-1].version if self.history else 0
+        return all(reader.version >= last for reader in self.readers)
 
 
 def stamp() -> str:

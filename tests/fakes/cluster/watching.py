@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from fakes.cluster.selectors import matches_fields, matches_labels
-from fakes.cluster.store import Change, Collection, Stored
+from fakes.cluster.store import Change, Collection, Reader, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,36 @@ async def stream(
 
     Ends after a 410 when `since` was compacted, at the start or while it runs, and on `cut`.
     """
-    position = _first_after(collection, since)
+    reader = Reader(since)
+    collection.readers.add(reader)
+    try:
+        async for lines in _lines(collection, view, reader, disturbance):
+            yield lines
+    finally:
+        collection.readers.discard(reader)
+
+
+async def _lines(
+    collection: Collection, view: View, reader: Reader, disturbance: Disturbance
+) -> AsyncIterator[bytes]:
+    """The lines, while the reader stays."""
+    position = _first_after(collection, reader.version)
     while True:
         changed = collection.changed
-        if since < collection.compacted or disturbance.cut.is_set():
-            if since < collection.compacted:
+        if reader.version < collection.compacted or disturbance.cut.is_set():
+            if reader.version < collection.compacted:
                 yield EXPIRED + b"\n"
             return
         news = collection.history[position - collection.forgotten :]
         if news and not disturbance.silent:
-            position, since = position + len(news), news[-1].version
+            position += len(news)
             lines = [line for change in news if (line := line_of(change, view))]
             await asyncio.sleep(disturbance.late_s)
             if lines:
                 yield b"".join(lines * 2 if disturbance.doubled else lines)
+            reader.version = news[-1].version
         if await _is_quiet(changed, disturbance.bookmark_s):
-            yield bookmark(collection, since)
+            yield bookmark(collection, reader.version)
 
 
 async def _is_quiet(changed: asyncio.Event, span_s: float) -> bool:

@@ -131,7 +131,9 @@ def edit(store: Store, collection: Collection, write: Write, manifest: Json) -> 
     """Make `manifest` the object's new content; changed fields become the manager's."""
     live = existing(collection, write)
     owner = Owner(write.manager, "Update", write.subresource)
-    before, after = fields.owned_tree(live.manifest), fields.owned_tree(manifest)
+    touched = [k for k in manifest if manifest[k] != live.manifest.get(k)]
+    before = fields.owned_tree({k: live.manifest[k] for k in touched if k in live.manifest})
+    after = fields.owned_tree({k: manifest[k] for k in touched})
     changed = [
         path
         for path in fields.leaves(after)

@@ -7,8 +7,9 @@ from typing import Any
 import anyio
 import pytest
 
+from codelab_core import watched_file
 from codelab_core.identity import token_digest
-from codelab_gateway import jwks, watched_file
+from codelab_gateway import jwks
 from fakes.fake_runtime import FakeRuntime, fake_runtime
 from fakes.http_server import OneAnswerServer, Reply, http_server
 from fakes.issuer import AUDIENCE, ISSUER, Signer, ec_key, jwk, published, rsa_key

@@ -72,6 +72,7 @@ async def test_two_readers_of_one_inference_get_the_same(tmp_path: Path) -> None
 
 
 async def test_a_reader_that_is_cut_off_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """P-04: each time it comes back it goes on at the chunk after the last it has seen."""
     async with proxy_of(tmp_path, scripted_time_scale=0.1) as proxy:
         body, seen = SLOW | {"inference_id": "i-1"}, b""
         for _ in range(5):

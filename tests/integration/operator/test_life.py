@@ -7,6 +7,8 @@ import pytest
 
 from harness.operators import Bench, comparable
 
+pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
+
 MONITORS = 3
 CHILDREN = 15 + MONITORS
 STATUSES = 2
@@ -25,7 +27,7 @@ async def test_an_empty_specification_becomes_ready_with_one_write_per_child_and
     stage: Bench,
 ) -> None:
     stage.start()
-    await stage.until(lambda: len(stage.cluster.log) > 10)
+    await stage.leads()
 
     stage.agent()
     await stage.until(stage.is_ready)
@@ -52,7 +54,7 @@ async def test_a_fresh_operator_writes_nothing_to_agents_that_are_as_they_should
     assert await stage.stop(stage.running[0]) == 0
 
     stage.start("second")
-    await stage.until(lambda: '"leading"' in stage.log("second"))
+    await stage.leads("second")
     written = await stage.rest()
 
     assert written == []
@@ -147,7 +149,13 @@ async def test_foreign_labels_a_restart_and_a_scale_by_hand_are_left_alone(stage
 
 async def test_an_edit_writes_what_changed_and_rolls_nothing_else(stage: Bench) -> None:
     await ready(stage)
-    provider = {"name": "local", "kind": "ollama", "baseUrl": "http://o:1", "allowPrivate": True}
+    provider = {
+        "name": "local",
+        "kind": "ollama",
+        "baseUrl": "http://o:1",
+        "allowPrivate": True,
+        "models": [{"id": "m"}],
+    }
     change = {"spec": {"llmproxy": {"providers": [provider]}}}
 
     stage.edit("CodelabAgent", "a", change)
@@ -209,6 +217,20 @@ async def test_a_specification_that_is_not_valid_is_said_and_touches_no_child(st
     written = await stage.rest()
 
     assert {r.kind for r in written} == {"CodelabAgent"}
+
+
+async def test_a_configuration_that_the_llm_proxy_would_refuse_is_said_and_touches_no_child(
+    stage: Bench,
+) -> None:
+    await ready(stage)
+
+    circle = {"aliases": {"a": "b", "b": "a"}}
+    stage.edit("CodelabAgent", "a", {"spec": {"llmproxy": circle}})
+    await stage.until(lambda: stage.condition("Stalled").get("reason") == "InvalidSpec")
+    written = await stage.rest()
+
+    assert {r.kind for r in written} == {"CodelabAgent"}
+    assert "spec.llmproxy: aliases" in stage.condition("Stalled")["message"]
 
 
 async def test_a_paused_agent_is_left_alone(stage: Bench) -> None:

@@ -10,23 +10,18 @@ from typing import Literal
 import pytest
 
 from fakes.cluster.faults import Fault
-from harness.operators import Bench
+from harness.operators import SHORT_LEAD, Bench
+
+pytestmark = pytest.mark.timeout(300)  # of a machine that is busy
 
 CALLS = 20
 """Writes until a minimal agent is Ready: 15 children, 3 monitors, 2 statuses."""
 
 
-async def started(stage: Bench, name: str = "operator") -> None:
-    """An operator leads and watches."""
-    stage.start(name)
-    await stage.until(
-        lambda: any(r.verb == "list" and r.kind == "Lease" for r in stage.cluster.log)
-    )
-
-
 async def ready(stage: Bench) -> None:
     """An operator runs, agent `a` is Ready, and nothing is being written."""
-    await started(stage)
+    stage.start()
+    await stage.leads()
     stage.agent()
     await stage.until(stage.is_ready)
     await stage.rest()
@@ -81,7 +76,7 @@ async def test_trouble_that_passes_leaves_no_trace(stage: Bench, fault: Fault) -
     stage.start()
 
     stage.agent()
-    await stage.until(stage.is_ready, 25)
+    await stage.until(stage.is_ready)
     await stage.rest()
 
     assert stage.condition("Stalled") == {}
@@ -101,7 +96,8 @@ async def test_a_server_that_asks_to_wait_is_left_alone_for_so_long(stage: Bench
         Fault(*call, status=429, retry_after_s=2, before=lambda: note(refused))
     )
     stage.cluster.faults.add(Fault(*call, times=-1, before=lambda: note(again)))
-    await started(stage)
+    stage.start()
+    await stage.leads()
 
     stage.agent()
     await stage.until(stage.is_ready)
@@ -111,7 +107,8 @@ async def test_a_server_that_asks_to_wait_is_left_alone_for_so_long(stage: Bench
 
 async def test_a_refused_child_is_said_and_not_sent_again(stage: Bench) -> None:
     stage.cluster.faults.add(Fault("apply", "NetworkPolicy", "a-redis", times=-1, status=422))
-    await started(stage)
+    stage.start()
+    await stage.leads()
 
     stage.agent()
     await stage.until(lambda: stage.condition("Stalled").get("reason") == "ChildRejected")
@@ -141,12 +138,16 @@ async def test_somebody_who_keeps_undoing_our_writes_is_left_alone(stage: Bench)
 async def test_a_crash_at_any_call_leads_to_the_same_objects(
     stage: Bench, first: int, when: Literal["before", "after"]
 ) -> None:
-    calm = await _calm(stage)
+    dying = stage.start("0")
+    stage.agent()
+    await stage.until(stage.is_ready)
+    await stage.rest()
+    calm = stage.children()
 
     for call in range(first, first + 5):
-        stage.cluster.controllers.templates.clear()
-        await _crash(stage, call, when)
-        fresh = stage.start("fresh")
+        await _removed(stage)
+        following = stage.start(f"{call}")
+        await _crash(stage, dying, Fault("write", skip=call), when)
         await stage.until(stage.is_ready)
         written = [r for r in await stage.rest() if r.status in {200, 201}]
 
@@ -154,42 +155,34 @@ async def test_a_crash_at_any_call_leads_to_the_same_objects(
         assert all(len(seen) == 1 for seen in stage.cluster.controllers.templates.values())
         assert sum(r.verb == "create" and r.kind == "Secret" for r in written) <= 2
         assert len(written) <= CALLS + 1
-        await _gone(stage, fresh)
+        dying = following
 
 
-async def _calm(stage: Bench) -> dict[tuple[str, str], object]:
-    """Children of an agent that was made without any trouble."""
-    process = stage.start("calm")
-    stage.agent()
-    await stage.until(stage.is_ready)
-    await stage.rest()
-    made = stage.children()
-    await _gone(stage, process)
-    return made
-
-
-async def _gone(stage: Bench, process: ForkServerProcess) -> None:
-    """No operator and no agent are left."""
-    await stage.kill(process)
+async def _removed(stage: Bench) -> None:
+    """No agent is left, and nothing of it is remembered."""
     stage.delete("CodelabAgent", "a")
     await stage.until(lambda: not stage.children())
+    await stage.rest()
     stage.cluster.log.clear()
+    stage.cluster.controllers.templates.clear()
 
 
-async def _crash(stage: Bench, call: int, when: Literal["before", "after"]) -> None:
+async def _crash(
+    stage: Bench, dying: ForkServerProcess, fault: Fault, when: Literal["before", "after"]
+) -> None:
     """Kill an operator at one of its writes, before or after the server has kept it.
 
     Two statuses may become one: an agent that is Ready without the last write dies calm.
     """
-    dying = stage.start(f"dying-{call}")
     dead = asyncio.Event()
 
     async def kill() -> None:
         dying.kill()
         dead.set()
 
-    fault = stage.cluster.faults.add(Fault("write", skip=call, reset=when))
+    fault.reset = when
     fault.before, fault.after = (kill, None) if when == "before" else (None, kill)
+    stage.cluster.faults.add(fault)
     stage.agent()
     await stage.until(lambda: dead.is_set() or stage.is_ready())
     await stage.kill(dying)
@@ -198,7 +191,7 @@ async def _crash(stage: Bench, call: int, when: Literal["before", "after"]) -> N
 
 async def test_of_two_operators_one_writes_and_the_other_takes_over(stage: Bench) -> None:
     first = stage.start("one")
-    await stage.until(lambda: '"leading"' in stage.log("one"))
+    await stage.leads("one")
     stage.start("two")
     stage.agent()
     await stage.until(stage.is_ready)
@@ -214,27 +207,26 @@ async def test_of_two_operators_one_writes_and_the_other_takes_over(stage: Bench
 
 
 async def test_a_leader_that_was_asleep_never_writes_again(stage: Bench) -> None:
-    sleeper = stage.start("one")
-    await stage.until(lambda: '"leading"' in stage.log("one"))
-    stage.start("two")
+    sleeper = stage.start("one", **SHORT_LEAD)
+    await stage.leads("one")
+    stage.start("two", lease_duration_s=3)
     assert sleeper.pid
     os.kill(sleeper.pid, signal.SIGSTOP)
-    await stage.until(lambda: '"leading"' in stage.log("two"))
+    await stage.leads("two")
     stage.agent()
 
     os.kill(sleeper.pid, signal.SIGCONT)
-    await asyncio.to_thread(sleeper.join, 5)
+    code = await stage.ends(sleeper)
     await stage.until(stage.is_ready)
 
-    assert sleeper.exitcode == 1
+    assert code == 1
     assert {r.agent for r in stage.cluster.writes} == {"codelab-operator/two"}
 
 
 async def test_a_leader_that_cannot_renew_ends(stage: Bench) -> None:
-    cut_off = stage.start("one")
-    await stage.until(lambda: '"leading"' in stage.log("one"))
+    cut_off = stage.start("one", **SHORT_LEAD)
+    await stage.leads("one")
 
     stage.cluster.faults.add(Fault("update", "Lease", times=-1, status=500))
-    await asyncio.to_thread(cut_off.join, 8)
 
-    assert cut_off.exitcode == 1
+    assert await stage.ends(cut_off) == 1

@@ -17,9 +17,9 @@ async def bench(request: pytest.FixtureRequest, store_server: str) -> AsyncItera
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def proxy_url() -> AsyncIterator[str]:
-    """A proxy with the scripted provider."""
+    """A proxy with the scripted provider, the same for all tests of a file."""
     async with proxy_server() as url:
         yield url
 

@@ -317,3 +317,31 @@ async def test_a_model_that_never_comes_to_an_end_is_stopped(
         error = next(e for e in events if e["type"] == "error")
         assert (error["code"], error["class"]) == ("TURN_LIMIT", "steps")
         assert events[-1]["reason"] == "limit"
+
+
+async def test_calls_of_one_answer_run_at_once_but_for_writes_to_one_file(agent: Agent) -> None:
+    """P-15: the model goes on once, when all of them have their outcome."""
+    reads = [f'read_file with {{"path": "{name}.txt"}}' for name in "abc"]
+    writes = [f'write_file with {{"path": "n.txt", "content": "{text}"}}' for text in "xy"]
+    await agent.say(f"call {' and '.join([*reads, *writes])}")
+    first = {f"c1-1-{n}" for n in range(4)}
+
+    def is_open(event: Event) -> bool:
+        first.discard(event.get("call_id", ""))
+        return not first
+
+    asked = await agent.until(is_open)
+    await agent.sure("decision", call_id="c1-1-3", decision="approve")
+    await agent.sure("tool_result", call_id="c1-1-3", result=WRITTEN)
+    then = await agent.until(lambda e: e.get("call_id") == "c1-1-4")
+    await agent.sure("decision", call_id="c1-1-4", decision="reject")
+    for n in (2, 0, 1):
+        await agent.sure("tool_result", call_id=f"c1-1-{n}", result=READ)
+
+    events = await agent.until("turn_completed")
+    assert {e["call_id"] for e in asked if e["type"] == "tool_call"} == {
+        f"c1-1-{n}" for n in range(4)
+    }
+    assert [e["call_id"] for e in then if e["type"] == "tool_resolved"][-1] == "c1-1-3"
+    assert events[-1]["usage"]["inferences"] == 2
+    assert events[-1]["usage"]["tool_calls"] == 5

@@ -3,11 +3,14 @@
 import time
 from typing import Any
 
+import anyio
 import pytest
 
 from harness.agent import Agent, kinds
 from harness.robot import READ
+from harness.runtimes import cluster, proxy_server
 
+LIVE = "codelab_llmproxy_inflight "
 WRITE = 'call write_file with {"path": "n.txt", "content": "new"}'
 STATES = [
     pytest.param("write 500 tokens at 100 per second", "assistant_message", id="streaming"),
@@ -19,6 +22,7 @@ STATES = [
 
 @pytest.mark.parametrize(("text", "sign"), STATES)
 async def test_cancel_ends_the_turn(agent: Agent, text: str, sign: str) -> None:
+    """T-14, R-21."""
     await agent.say(text)
     await agent.until(sign)
     began = time.monotonic()
@@ -34,6 +38,28 @@ async def test_cancel_ends_the_turn(agent: Agent, text: str, sign: str) -> None:
     ended = {e["call_id"] for e in events if e["type"] == "tool_resolved"}
     assert calls == ended
     assert (await agent.turn("echo on"))[-1]["reason"] == "completed"
+
+
+async def test_a_cancelled_answer_is_written_by_nobody_any_more(store_server: str) -> None:
+    """T-14: the proxy is told, and closes its request to the provider."""
+    async with proxy_server() as url, cluster(store_server, url, 1) as runtimes:
+        agent = Agent(runtimes)
+        await agent.say("write 500 tokens at 100 per second")
+        await agent.until("assistant_message")
+        assert await live(agent) == 1
+
+        await agent.sure("cancel")
+
+        with anyio.fail_after(1):
+            while await live(agent):  # noqa: ASYNC110 -- another process, as it were
+                await anyio.sleep(0.01)
+
+
+async def live(agent: Agent) -> float:
+    """Inferences that the proxy has under way."""
+    async with agent.cluster.http.get(f"{agent.cluster.proxy_url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(LIVE))
 
 
 async def test_a_waiting_turn_takes_over_from_a_cancelled_one(agent: Agent) -> None:

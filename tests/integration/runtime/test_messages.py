@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from codelab_core.sse import SseParser
-from harness.agent import Agent, Event, kinds, text_of
+from harness.agent import Agent, Event, Stream, kinds, text_of
 from harness.runtimes import Cluster, cluster
 
 
@@ -19,6 +19,7 @@ SLOW = "write 60 tokens at 100 per second"
 
 
 async def test_a_message_is_echoed_and_answered(agent: Agent) -> None:
+    """R-02, W-02."""
     status, body = await agent.post(
         "message", cid="k-1", message={"type": "user_message", "content": "echo hi"}
     )
@@ -55,6 +56,7 @@ async def test_the_plans_own_curl_works(pair: Cluster) -> None:
 
 
 async def test_a_message_sent_twice_to_two_runtimes_is_one_turn(agent: Agent) -> None:
+    """R-02."""
     message = {"type": "user_message", "content": "echo hi"}
 
     answers = [await agent.post("message", node=n, cid="k-1", message=message) for n in range(4)]
@@ -121,6 +123,29 @@ async def test_a_stream_of_a_message_is_its_turn(agent: Agent) -> None:
 
     assert texts[0] == texts[1]
     assert texts[0].count(b'"type":"turn_completed"') == 1
+
+
+async def test_a_stream_of_a_message_begins_long_before_its_turn_ends(agent: Agent) -> None:
+    """R-05: every event has its position, and the first token comes while the last is not made."""
+    body = {
+        "session_id": agent.session_id,
+        "message": {"type": "user_message", "content": "write 60 tokens at 100 per second"},
+    }
+    url = f"{agent.cluster.urls[0]}/agent/message/stream"
+
+    async with agent.cluster.http.post(url, json=body) as response:
+        stream = Stream(response)
+        first = await stream.until("assistant_message")
+        _, session = await agent.get(node=1)
+        rest = await stream.rest()
+
+    assert session["state"] != "idle"
+    assert [event["seq"] for event in first + rest] == list(
+        range(first[0]["seq"], rest[-1]["seq"] + 1)
+    )
+    assert rest[-1]["type"] == "turn_completed"
+    assert stream.position.endswith(f":{rest[-1]['seq']}")
+    assert len(text_of(rest)) > len(text_of(first))
 
 
 async def test_a_message_waits_for_the_running_turn(agent: Agent) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from redis.asyncio import Redis
 
+from codelab_runtime import eviction
 from codelab_runtime.embedded import server_binary
 from harness.agent import Agent, text_of
 from harness.runtimes import cluster
@@ -91,20 +93,10 @@ async def test_a_turn_outlives_a_restart_of_the_store(
         await asyncio.sleep(0.3)
         await server.start()
 
-        events = await resumed(agent)
+        events = await agent.whole_log("turn_completed", 15)
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         assert text_of(events) == " ".join(f"t{n:05d}" for n in range(1, 61))
     await server.stop()
-
-
-async def resumed(agent: Agent) -> list[dict[str, object]]:
-    """The whole log, read again until the turn is over."""
-    with anyio.fail_after(15):
-        while True:
-            status, _ = await agent.get()
-            if status == 200:
-                return await agent.until("turn_completed")
-            await asyncio.sleep(0.05)
 
 
 async def test_readiness_follows_a_store_that_leaves(tmp_path: Path, proxy_url: str) -> None:
@@ -119,4 +111,24 @@ async def test_readiness_follows_a_store_that_leaves(tmp_path: Path, proxy_url: 
         await server.start()
 
         assert await until(lambda state: state == (200, "ok"), agent) < 2
+    await server.stop()
+
+
+async def test_a_store_that_drops_entries_is_not_used_until_it_is_put_right(
+    tmp_path: Path, proxy_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eviction, "ASK_S", 0.05)
+    server = OwnServer(tmp_path)
+    await server.start()
+    async with cluster(f"unix://{server.socket}", proxy_url, 1) as runtimes:
+        agent = Agent(runtimes)
+        await until(lambda state: state == (200, "ok"), agent)
+        async with Redis(unix_socket_path=str(server.socket)) as redis:
+            await redis.config_set("maxmemory-policy", "allkeys-lru")
+            await until(lambda state: state == (503, "store"), agent)
+            _, health = await agent.call("GET", "/health")
+            await redis.config_set("maxmemory-policy", "noeviction")
+            await until(lambda state: state == (200, "ok"), agent)
+
+    assert health["checks"]["redis"] == "error: EvictionPolicyError"
     await server.stop()

@@ -92,6 +92,7 @@ async def test_a_zombie_owner_adds_nothing(agent: Agent) -> None:
 
 
 async def test_a_turn_that_waits_for_a_tool_outlives_every_runtime(pair: Cluster) -> None:
+    """R-10, R-19: the call was in the log before anybody saw it, and stays one."""
     agent = Agent(pair)
     await agent.attach()
     call = (await begun(agent, 'call read_file with {"path": "a"}', "tool_call"))[-1]

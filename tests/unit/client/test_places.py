@@ -115,3 +115,11 @@ async def test_a_gateway_that_has_gone_is_not_found(tmp_path: Path, text: str | 
         (tmp_path / "gateway-url").write_text(text)
 
     assert await running_gateway(tmp_path) is None
+
+
+async def test_an_answer_that_is_no_json_is_not_from_a_gateway() -> None:
+    with (
+        http_server(Reply(200, b"<html>")) as server,
+        pytest.raises(GatewayError, match="does not answer as a gateway does"),
+    ):
+        await Gateway(server.url, None).request("GET", "/")

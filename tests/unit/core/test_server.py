@@ -2,14 +2,25 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 import httpx2
 import pytest
 from fastapi import FastAPI
 
-from codelab_core.server import Running, bind, cancelled_at_end, run, run_main, serve
+from codelab_core.server import (
+    RestartOrder,
+    Running,
+    bind,
+    cancelled_at_end,
+    run,
+    run_main,
+    serve,
+)
 from codelab_core.settings import GatewaySettings, SettingsError
 
 SETTINGS = GatewaySettings(drain_s=0.05)
@@ -114,6 +125,45 @@ async def test_a_signal_stops_the_process_in_order() -> None:
 
     assert drained.is_set()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_a_developers_signal_drains_and_asks_for_a_new_start() -> None:
+    drained = asyncio.Event()
+
+    async def drain() -> None:
+        drained.set()
+
+    async def lived() -> None:
+        running = service(drain)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(run(running, SETTINGS))
+            assert await fetch(running) == 200
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    with anyio.fail_after(5), pytest.raises(ExceptionGroup) as ended:
+        await lived()
+
+    assert [type(error) for error in ended.value.exceptions] == [RestartOrder]
+    assert drained.is_set()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+def test_the_new_start_runs_the_program_as_it_is_on_disk_now(tmp_path: Path) -> None:
+    program, same = tmp_path / "program.py", "import os; print(os.getpid())\n"
+    program.write_text(
+        "import os, pathlib\n"
+        "from codelab_core.server import RestartOrder, run_main\n"
+        "async def main():\n"
+        "    print(os.getpid(), flush=True)\n"
+        f"    pathlib.Path(__file__).write_text({same!r})\n"
+        "    raise RestartOrder\n"
+        "run_main(main)\n"
+    )
+
+    said = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+
+    before, after = said.stdout.split()
+    assert before == after
 
 
 class TestCancelledAtEnd:

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -22,16 +21,8 @@ from codelab_core.service import (
     Service,
     answer_error,
     build_app,
-    load_internal_keys,
     release,
     run_checks,
-)
-from codelab_core.settings import (
-    GatewaySettings,
-    LLMProxySettings,
-    RuntimeSettings,
-    ServiceSettings,
-    SettingsError,
 )
 
 
@@ -281,45 +272,3 @@ async def test_a_service_with_keys_asks_for_one_on_every_path_but_the_probes() -
 
     assert (refused.status_code, probe.status_code, known.status_code) == (401, 200, 404)
     assert "x-request-id" in refused.headers
-
-
-def test_keys_come_from_the_file_that_the_settings_name(tmp_path: Path) -> None:
-    file = tmp_path / "keys"
-    file.write_text("k\n")
-
-    keys = load_internal_keys(RuntimeSettings(internal_token_file=file))
-
-    assert keys == InternalKeys(("k",))
-    assert load_internal_keys(RuntimeSettings()) is None
-
-
-@pytest.mark.parametrize("content", [b"", b"internal-poc-key", b"\xff\xfe"])
-def test_a_key_file_that_cannot_be_used_stops_the_start(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "keys"
-    file.write_bytes(content)
-
-    with pytest.raises(SettingsError, match="CODELAB_INTERNAL_TOKEN_FILE"):
-        load_internal_keys(RuntimeSettings(internal_token_file=file))
-
-
-def test_a_key_file_that_is_missing_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="CODELAB_INTERNAL_TOKEN_FILE"):
-        load_internal_keys(RuntimeSettings(internal_token_file=tmp_path / "none"))
-
-
-@pytest.mark.parametrize("kind", [RuntimeSettings, LLMProxySettings])
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3"])  # noqa: S104 -- must be refused
-def test_a_service_that_would_obey_the_network_does_not_start(
-    kind: type[ServiceSettings], host: str
-) -> None:
-    with pytest.raises(SettingsError, match="CODELAB_INTERNAL_TOKEN_FILE: needed"):
-        load_internal_keys(kind.load(host=host))
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_on_one_machine_no_key_is_needed(host: str) -> None:
-    assert load_internal_keys(RuntimeSettings.load(host=host)) is None
-
-
-def test_the_gateway_asks_its_callers_for_tokens_instead() -> None:
-    assert load_internal_keys(GatewaySettings.load(host="0.0.0.0")) is None  # noqa: S104

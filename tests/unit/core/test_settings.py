@@ -62,6 +62,7 @@ def test_the_environment_is_read_and_arguments_win(monkeypatch: pytest.MonkeyPat
 def test_settings_survive_the_way_through_the_environment(
     kind: type[ServiceSettings], fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """G-03: fields and names that operators set."""
     settings = kind(**fields)
 
     for name, value in settings.to_env().items():
@@ -72,10 +73,12 @@ def test_settings_survive_the_way_through_the_environment(
 
 
 def test_defaults_need_no_variable() -> None:
+    """G-03: no key of a provider is needed."""
     assert [kind().to_env() for kind in ALL] == [{}, {}, {}]
 
 
 def test_every_bad_variable_is_named_and_no_value_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """G-03."""
     monkeypatch.setenv("CODELAB_PORT", "secret-port")
     monkeypatch.setenv("CODELAB_AUTH_MODE", "none")
 
@@ -116,3 +119,24 @@ def test_without_tokens_the_gateway_stays_on_its_machine(
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         GatewaySettings().port = 1  # type: ignore[misc] # frozen: this is the point
+
+
+def _fields() -> list[tuple[type[ServiceSettings], str]]:
+    """Every field that is no free text."""
+    return [
+        (kind, name)
+        for kind in ALL
+        for name, field in kind.model_fields.items()
+        if not any(free in str(field.annotation) for free in ("str", "Str", "Path"))
+    ]
+
+
+@pytest.mark.parametrize(("kind", "name"), _fields())
+def test_every_field_is_a_variable_of_its_own(
+    kind: type[ServiceSettings], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G-03: a bad value stops the start and names the variable, or at least the field."""
+    monkeypatch.setenv(f"CODELAB_{name.upper()}", "[{")
+
+    with pytest.raises(SettingsError, match=rf"CODELAB_{name.upper()}|{name}"):
+        kind.load()

@@ -12,6 +12,7 @@ GOLDEN = json.loads((Path(__file__).parent / "golden" / "tools.json").read_text(
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=[tool["name"] for tool in GOLDEN])
 def test_a_tool_is_offered_with_the_schema_of_the_docs(golden: dict[str, Any]) -> None:
+    """R-13, T-07."""
     spec = BUILT_IN[golden["name"]]
 
     assert {"name": spec.name, "kind": spec.kind, "parameters": spec.parameters()} == golden

@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
-from codelab_llmproxy.attempt import affinity_of, prepare, run
+from codelab_llmproxy.attempt import run
 from codelab_llmproxy.clocks import Ticker
+from codelab_llmproxy.course import prepare
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from codelab_llmproxy.neutral_answer import AnswerFold
 from fakes.stage import END, HandClock, StageProvider, event, stage_catalogue
 
 
@@ -28,12 +28,12 @@ class Stage:
         self.metrics = Metrics(self.registry, self.clock)
         self.ticker = Ticker(self.clock)
         target = stage_catalogue(self.provider).resolve("default")
-        self.attempt = prepare(request, target, self.clock)
+        self.attempt = prepare(request, target, self.clock).attempt(1)
         self.inference = Inference("i-1", target, HandClock(), lambda _: None, detachable=True)
 
-    async def play(self) -> None:
+    async def play(self) -> CodelabError | None:
         with anyio.fail_after(5):
-            await run(self.attempt, self.inference, self.metrics, self.ticker)
+            return await run(self.attempt, self.inference, self.metrics, self.ticker)
 
     def kinds(self) -> list[str]:
         return [frame.split(b"\n")[1].decode()[7:] for frame in self.inference.record.read(0)]
@@ -104,22 +104,18 @@ async def test_a_stream_may_end_without_a_last_word() -> None:
         ),
     ],
 )
-async def test_what_goes_wrong_is_the_last_event(
+async def test_what_goes_wrong_is_returned_and_ends_nothing(
     piece: Exception | None, code: str, outcome: str, available: float | None
 ) -> None:
     stage = Stage()
     stage.provider.say("a")
     stage.provider.script.put_nowait(piece)
 
-    await stage.play()
+    error = await stage.play()
 
-    fold = AnswerFold("i-1")
-    for frame in stage.inference.record.read(0):
-        fold.add(frame)
-    with pytest.raises(CodelabError) as caught:
-        fold.answer()
-    assert (caught.value.code, stage.attempts()) == (code, [outcome])
-    assert (stage.inference.state, stage.available()) == ("failed", available)
+    assert error is not None
+    assert (error.code, stage.attempts()) == (code, [outcome])
+    assert (stage.inference.state, stage.available()) == ("live", available)
     assert stage.provider.closed == 1
 
 
@@ -156,14 +152,15 @@ async def test_the_deadline_ends_it() -> None:
     stage.provider.say("a")
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(stage.play())
+        playing = tasks.create_task(stage.play())
         with stage.inference.reader(0) as reader:
             await reader.frames()
         stage.clock.advance(0.02)
         stage.ticker.tick()
 
-    assert stage.attempts() == ["deadline"]
-    assert b'"class":"deadline"' in stage.inference.record.read(1)[0]
+    error = playing.result()
+    assert error is not None
+    assert (error.reason, stage.attempts()) == ("deadline", ["deadline"])
     assert stage.provider.closed == 1
 
 
@@ -183,10 +180,11 @@ async def test_text_before_an_error_in_the_same_read_is_not_lost() -> None:
     failed = b'data: {"error":{"message":"it was canary"}}\n\n'
     stage.provider.script.put_nowait(event({"content": "a"}) + failed)
 
-    await stage.play()
+    error = await stage.play()
 
-    assert stage.kinds() == ["token", "error"]
-    assert b"it was [hidden]" in stage.inference.record.read(1)[0]
+    assert stage.kinds() == ["token"]
+    assert error is not None
+    assert "it was [hidden]" in error.message
 
 
 async def test_an_answer_is_over_at_its_end_and_read_on_for_the_sake_of_the_connection() -> None:
@@ -209,15 +207,3 @@ async def test_a_limit_of_calls_says_nothing_about_the_provider() -> None:
     await stage.play()
 
     assert (stage.attempts(), stage.available()) == (["no_target"], None)
-    assert b'"fault":"provider","billed":"no"' in stage.inference.record.read(0)[0]
-
-
-def test_requests_of_a_session_stay_together() -> None:
-    messages = [{"role": "user", "content": "Hi"}]
-
-    def affinity(**fields: Any) -> str:
-        return affinity_of(InferenceRequest.model_validate({"messages": messages} | fields))
-
-    assert affinity(metadata={"session_id": "s1"}, inference_id="i") == "s1"
-    assert affinity(inference_id="i-1") == "i-1"
-    assert affinity(metadata={"session_id": 5}) != affinity()

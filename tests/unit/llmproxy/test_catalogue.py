@@ -140,3 +140,21 @@ def test_without_a_provider_there_is_no_model() -> None:
     bare = parse_config({"version": 1, "providers": [{"name": "s", "kind": "scripted"}]})
 
     assert Catalogue([], bare).models() == []
+
+
+def test_a_route_says_whether_an_answer_may_be_given_anew() -> None:
+    stage = {
+        "name": "stage",
+        "kind": "openai-compatible",
+        "base_url": "http://stage",
+        "allow_private": True,
+        "models": [{"id": "stage"}],
+    }
+    targets = [{"provider": "stage", "model": "stage"}]
+    routes = {"firm": {"targets": targets, "rescue": ["align"]}, "free": {"targets": targets}}
+    config = parse_config({"version": 1, "providers": [stage], "routes": routes})
+
+    catalogue = Catalogue([StageProvider()], config)
+
+    resolved = {name: catalogue.resolve(name).restarts for name in ("firm", "free", "stage")}
+    assert resolved == {"firm": False, "free": True, "stage": True}

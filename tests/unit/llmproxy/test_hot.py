@@ -7,6 +7,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint, read_body
@@ -147,10 +148,10 @@ async def test_a_chat_is_one_answer() -> None:
 async def test_a_chat_that_fails_raises_what_failed() -> None:
     proxy = Proxy()
     proxy.provider.say("a")
-    proxy.provider.script.put_nowait(None)
+    proxy.provider.script.put_nowait(CodelabError(Code.PROVIDER_TIMEOUT, "deadline"))
 
     async with proxy.inferences.running():
-        with pytest.raises(CodelabError, match="PROVIDER_ERROR/cut"):
+        with pytest.raises(CodelabError, match="PROVIDER_TIMEOUT/deadline"):
             await proxy.ask(Caller(orjson.dumps(BODY)), proxy.chat)
 
 

@@ -5,9 +5,10 @@ import pytest
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.protocol.inference import Usage
-from codelab_llmproxy.chunks import Finish, Text
+from codelab_core.protocol.inference import Usage, WholeCall
+from codelab_llmproxy.chunks import Content, Finish, Text, Thought
 from codelab_llmproxy.inference import HEARTBEAT, Inference, Reader
+from codelab_llmproxy.plan import Shown
 from codelab_llmproxy.record import MAX_BYTES
 from fakes.stage import HandClock, stage_target
 
@@ -196,3 +197,42 @@ async def test_a_lower_fence_is_refused() -> None:
     with pytest.raises(CodelabError) as caught:
         running.check_fence(6)
     assert (caught.value.code, caught.value.details) == ("CONFLICT", {"fence": 7})
+
+
+def test_what_was_shown_can_be_taken_back() -> None:
+    running = inference()
+    unread = running.begin_anew()
+    running.append(Text("a"))
+    running.append(Usage(prompt_tokens=1))
+
+    taken = running.begin_anew()
+
+    assert (unread, taken, running.begin_anew()) == (0, 2, 0)
+    assert (running.shown, running.usage) == (Shown.NOTHING, None)
+    assert running.record.read(2) == [b'id: i-1:2\nevent: restart\ndata: {"reason":"provider"}\n\n']
+
+
+@pytest.mark.parametrize(
+    ("chunks", "shown"),
+    [
+        ((), Shown.NOTHING),
+        ((Usage(prompt_tokens=1),), Shown.NOTHING),
+        ((Thought("a"),), Shown.TEXT),
+        ((WholeCall(index=0, name="x", arguments={}), Text("a")), Shown.CALLS),
+    ],
+)
+def test_it_knows_what_its_readers_may_have_seen(chunks: tuple[Content, ...], shown: Shown) -> None:
+    running = inference()
+
+    for chunk in chunks:
+        running.append(chunk)
+
+    assert running.shown is shown
+
+
+def test_nothing_is_taken_back_of_an_answer_that_is_over() -> None:
+    running = inference()
+    running.append(Text("a"))
+    running.abandon()
+
+    assert running.begin_anew() == 0

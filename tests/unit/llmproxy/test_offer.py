@@ -186,3 +186,16 @@ def test_secrets_of_the_settings_come_before_those_of_the_environment(
     ]
 
     assert shown == ["ours", "theirs", None]
+
+
+def test_what_a_file_asks_for_in_vain_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = config_file(tmp_path, real(tmp_path))
+    offer(config_file=plain)
+    silent = [*caplog.records]
+
+    offer(config_file=config_file(tmp_path, real(tmp_path), cache={"enabled": True}))
+
+    assert silent == []
+    assert [getattr(record, "fields", None) for record in caplog.records] == [["cache.enabled"]]

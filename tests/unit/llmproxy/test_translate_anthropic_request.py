@@ -244,3 +244,15 @@ def test_calls_besides_those_that_were_kept_are_not_lost() -> None:
 
     assert [block["type"] for block in sent[1][1]] == ["thinking", "text", "tool_use"]
     assert spare == sent
+
+
+def test_parallel_calls_of_an_answer_that_thought_are_all_given_back() -> None:
+    """Regression 15, P-15."""
+    calls = [CALL | {"call_id": f"c{n}"} for n in range(3)]
+    kept = [SIGNED[0], {"type": "tool_use"}, {"type": "text", "chars": 2}, *[{"type": "tool_use"}]]
+    answer = {"role": "assistant", "content": "Lo", "tool_calls": calls}
+
+    sent = contents([USER, answer | {"provider_state": seal("a", {"content": kept})}])
+
+    shown = [block.get("id", block["type"]) for block in sent[1][1]]
+    assert shown == ["thinking", "c0", "text", "c1", "c2"]

@@ -75,3 +75,18 @@ def test_tools_are_offered_where_they_may_be_called() -> None:
 
 def test_a_model_is_asked_to_think_where_it_is_configured_so() -> None:
     assert encoded(replace(FACTS, thinking=True))["think"] is True
+
+
+def test_results_stand_in_the_order_of_their_calls() -> None:
+    """Two results of one tool could not be told apart by anything else."""
+    calls = [{"call_id": f"c{n}", "name": "read_file", "arguments": {"n": n}} for n in range(3)]
+    messages = [
+        USER,
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        *({"role": "tool", "call_id": f"c{n}", "content": str(n)} for n in (2, 0, 1)),
+        {"role": "user", "content": "?"},
+    ]
+
+    sent = encoded(messages=messages)["messages"]
+
+    assert [message["content"] for message in sent] == ["Hi", "", "0", "1", "2", "?"]

@@ -9,8 +9,10 @@ from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator.connection import Connection
 from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
-from fakes.cluster.server import FakeCluster, fake_cluster
+from fakes.cluster.server import FakeCluster
+from fakes.cluster.serving import fake_cluster
 from fakes.still_clock import StillClock
+from harness.driven import Driven
 
 
 @pytest.fixture
@@ -39,3 +41,9 @@ async def kube(cluster: FakeCluster, metrics: Metrics) -> AsyncIterator[Kube]:
     made = Kube(place, metrics, SYSTEM_CLOCK, "test")
     yield made
     await made.close()
+
+
+@pytest.fixture
+def driven(cluster: FakeCluster, clock: StillClock) -> Driven:
+    """An operator whose time and streams are in the hands of the test."""
+    return Driven(cluster, clock)

@@ -41,6 +41,7 @@ NEVER = {
     },
     "runtime": {
         **LOCAL,
+        "redis_allow_eviction": "a store that loses sessions is for nobody's cluster",
         "state_dir": "of the embedded store",
         "max_queued_messages": "part of the protocol",
         "max_steps": "not offered",
@@ -53,6 +54,7 @@ NEVER = {
     },
     "llmproxy": {
         **LOCAL,
+        "redis_allow_eviction": "a store that loses sessions is for nobody's cluster",
         "default_model": "said by the configuration file",
         "openai_api_key": "keys are files",
         "openai_base_url": "said by the configuration file",

@@ -1,7 +1,6 @@
 """The election over a real Lease: one leader, and an end when it is lost."""
 
 import asyncio
-from collections.abc import Callable
 
 from codelab_operator.kube import Kube
 from codelab_operator.leader import Election
@@ -9,6 +8,7 @@ from codelab_operator.settings import OperatorSettings
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
 from fakes.still_clock import StillClock
+from harness.waiting import until
 
 SETTINGS = OperatorSettings.exactly(
     lease_renew_s=0.01, lease_poll_s=0.01, lease_duration_s=15, lease_deadline_s=10.0
@@ -24,15 +24,6 @@ def holder(cluster: FakeCluster) -> str:
     """Who has the Lease."""
     lease = cluster.objects("Lease")["default", "codelab-operator"]
     return str(lease["spec"]["holderIdentity"])
-
-
-async def soon(is_so: Callable[[], bool]) -> None:
-    """Wait for what the other task does next."""
-    for _ in range(400):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError
 
 
 async def test_the_first_candidate_wins_and_may_write_until_the_deadline(
@@ -65,6 +56,64 @@ async def test_the_second_candidate_wins_when_the_first_has_let_go(
     assert not first.may_write()
 
 
+async def test_a_lead_is_released_even_if_the_answer_to_its_last_renewal_was_lost(
+    kube: Kube, cluster: FakeCluster, clock: StillClock
+) -> None:
+    first = election(kube, clock, "first", [])
+    await first.win()
+    landed = asyncio.Event()
+
+    async def hold() -> None:
+        landed.set()
+        await asyncio.sleep(3600)
+
+    cluster.faults.add(Fault("update", "Lease", after=hold))
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        renewing = tasks.create_task(first.keep())
+        await landed.wait()
+        renewing.cancel()
+    await first.release()
+
+    assert holder(cluster) == ""
+
+
+async def test_what_somebody_else_has_is_not_released(
+    kube: Kube, cluster: FakeCluster, clock: StillClock
+) -> None:
+    first, second = (election(kube, clock, name, []) for name in ("first", "second"))
+    await first.win()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(second.win())
+        await until(lambda: second.has_looked)
+        clock.go(15.0)
+        await waiting
+
+    await first.release()
+
+    assert holder(cluster) == "second"
+
+
+async def test_a_candidate_that_never_led_asks_nothing_at_its_end(
+    kube: Kube, cluster: FakeCluster, clock: StillClock
+) -> None:
+    await election(kube, clock, "first", []).release()
+
+    assert cluster.log == []
+
+
+async def test_a_lease_that_cannot_be_released_expires(
+    kube: Kube, cluster: FakeCluster, clock: StillClock
+) -> None:
+    first = election(kube, clock, "first", [])
+    await first.win()
+    cluster.faults.add(Fault("update", "Lease", status=500))
+
+    await first.release()
+
+    assert holder(cluster) == "first"
+    assert not first.may_write()
+
+
 async def test_an_expired_lease_is_taken(
     kube: Kube, cluster: FakeCluster, clock: StillClock
 ) -> None:
@@ -73,7 +122,7 @@ async def test_an_expired_lease_is_taken(
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(second.win())
-        await soon(lambda: second.has_looked)
+        await until(lambda: second.has_looked)
         clock.go(15.0)
         await waiting
 
@@ -106,12 +155,12 @@ async def test_a_leader_whose_lease_was_taken_ends_at_once(
     await first.win()
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(second.win())
-        await soon(lambda: second.has_looked)
+        await until(lambda: second.has_looked)
         clock.go(15.0)
         await waiting
 
         renewing = tasks.create_task(first.keep())
-        await soon(lambda: bool(ended))
+        await until(lambda: bool(ended))
         renewing.cancel()
 
     assert set(ended) == {"first"}

@@ -4,7 +4,7 @@ import pytest
 
 from codelab_operator.api_spec import Spec
 from codelab_operator.children import Agent
-from codelab_operator.parsing import InvalidSpecError, UnsupportedVersionError, parse
+from codelab_operator.parsing import InvalidSpecError, UnsupportedVersionError, checked, parse
 from fixtures.agent_specs import ACCEPTED, NAMES, REFUSED
 
 UID = "5f0c1e1e-0000-4000-8000-000000000001"
@@ -46,6 +46,26 @@ def test_a_refused_specification_names_the_field(case: str) -> None:
 
     assert (refusal.value.reason, refusal.value.field) == ("InvalidSpec", field)
     assert str(refusal.value) == f"{field}: {refusal.value.message}"
+
+
+def test_what_the_llm_proxy_would_refuse_is_refused_before_it_has_to() -> None:
+    spec = {"llmproxy": {"aliases": {"a": "b", "b": "a"}}}
+
+    with pytest.raises(InvalidSpecError, match=r"^spec\.llmproxy: aliases") as refusal:
+        checked(resource(spec))
+
+    assert refusal.value.reason == "InvalidSpec"
+    assert checked(resource({})) == parse(resource({}))
+
+
+def test_a_store_that_the_runtime_cannot_use_is_refused() -> None:
+    spec = {"redis": {"external": {"cluster": {"addresses": ["r:6379"]}}}}
+
+    with pytest.raises(InvalidSpecError) as refusal:
+        checked(resource(spec))
+
+    assert refusal.value.field == "spec.redis.external.cluster"
+    assert "not supported by this release" in refusal.value.message
 
 
 @pytest.mark.parametrize(("name", "is_fine"), NAMES.items())

@@ -21,7 +21,7 @@ from codelab_runtime.answers import (
     words,
 )
 
-CLAIMED = ["2", "e1", "5", "6", "7", "4", "active", "1", "3 5 6", "i-1 2 9", "ann"]
+CLAIMED = ["2", "e1", "5", "6", "7", "4", "active", "1", "3 5 6", "i-1 2 9", "ann", "2"]
 CLAIM = Claim(
     fence=2,
     epoch="e1",
@@ -33,6 +33,7 @@ CLAIM = Claim(
     crashes=1,
     cur="i-1 2 9",
     principal="ann",
+    term="2",
 )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,3 +107,30 @@ def test_at_most_eight_calls_run_at_once() -> None:
 
     assert released(*running, *waiting) == ["w0", "w1"]
     assert len(released(*waiting, *waiting)) == MAX_IN_FLIGHT
+
+
+def test_a_patch_done_by_writes_holds_up_only_what_its_writes_do() -> None:
+    patch = replace(call("apply_patch", diff=DIFF), phase="split")
+    write = replace(call("write_file", "w", path="src/b.py"), parent="c1")
+    calls = (
+        write,
+        patch,
+        call("read_file", "r", path="z"),
+        call("read_file", "s", path="src/b.py"),
+    )
+
+    found = releasable(calls, lambda one: touch(one, None))
+
+    assert [one.call_id for one in found] == ["w", "r"]
+
+
+def test_the_writes_of_a_patch_are_asked_for_in_their_order() -> None:
+    def write(name: str, phase: Any = "planned") -> Call:
+        return replace(call("write_file", name, path=name), parent="c1", phase=phase)
+
+    def next_of(*writes: Call) -> list[str]:
+        return [one.call_id for one in releasable(writes, lambda one: touch(one, None))]
+
+    assert next_of(write("a"), write("b"), write("c")) == ["a"]
+    assert next_of(write("a", "open"), write("b"), write("c")) == ["b"]
+    assert next_of(write("a", "settled"), write("b", "open"), write("c")) == ["c"]

@@ -1,11 +1,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
 import orjson
 import pytest
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codelab_core.backoff import Backoff
 from codelab_core.clock import jitter_source
@@ -57,7 +60,7 @@ class Proxy:
 
 @asynccontextmanager
 async def talking_to(
-    proxy: Callable[[web.BaseRequest], Awaitable[web.Response]],
+    proxy: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
 ) -> AsyncIterator[InferenceClient]:
     runner = web.ServerRunner(web.Server(proxy))
     await runner.setup()
@@ -192,3 +195,44 @@ async def test_a_get_is_json_or_an_error() -> None:
 async def test_a_client_is_opened_first() -> None:
     with pytest.raises(RuntimeError, match="not opened"):
         await InferenceClient("http://127.0.0.1:9", None, jitter_source()).get("/")
+
+
+CALL = b'{"index":0,"name":"git.diff","arguments":{"path":"\xc3\xa4"}}'
+RECORDED = b": hello\n\n" + stream(
+    0,
+    *tokens(0, 2),
+    (b"thinking", b'{"text":"hm"}'),
+    (b"tool_call", CALL),
+    (b"token", '{"token":"ü€𝄞"}'.encode()),
+    (b"usage", b'{"prompt_tokens":3}'),
+    (b"done", DONE),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.integers(1, len(RECORDED) - 1), max_size=12))
+async def test_a_stream_means_the_same_however_its_bytes_are_cut(cuts: set[int]) -> None:
+    """R-04: between any two bytes, also inside of a character."""
+    places = [0, *sorted(cuts), len(RECORDED)]
+    pieces = [RECORDED[a:b] for a, b in pairwise(places)]
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        return response
+
+    async with talking_to(answer) as client:
+        reads = await read(client)
+
+    text = "".join(r.text for r in reads)
+    marks = [(r.n, r.kind, r.fields) for r in reads if r.kind]
+    assert text == "abü€𝄞"
+    assert marks == [
+        (3, "thinking", {"text": "hm"}),
+        (4, "tool_call", orjson.loads(CALL)),
+        (6, "usage", {"prompt_tokens": 3}),
+        (7, "done", {"finish_reason": "stop"}),
+    ]
+    assert [r.n for r in reads] == sorted(r.n for r in reads)

@@ -1,5 +1,6 @@
 """The tools that a driver offers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,29 @@ def test_built_in_tools_come_by_name_and_others_by_declaration() -> None:
     assert list(found) == ["git.diff", "run"]
     assert found["git.diff"] == built_in("git.diff")
     assert found["run"] == Offered("run", "read", "", OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("tools", "by_writes"),
+    [
+        pytest.param(["write_file", "read_file"], True, id="reads and writes"),
+        pytest.param(["read_file", "write_file", "apply_patch"], False, id="patches itself"),
+        pytest.param(["write_file"], None, id="cannot read"),
+        pytest.param(["read_file"], None, id="cannot write"),
+    ],
+)
+def test_who_reads_and_writes_can_have_patches_done_by_writes(
+    tools: list[str], *, by_writes: bool | None
+) -> None:
+    found = offered_tools(tools).get("apply_patch")
+
+    assert (found and found.by_writes) is by_writes
+
+
+def test_a_patch_by_writes_looks_to_the_model_like_any_other() -> None:
+    by_writes = offered_tools(["read_file", "write_file"])["apply_patch"]
+
+    assert replace(by_writes, by_writes=False) == built_in("apply_patch")
 
 
 def test_a_declaration_is_kept_whole() -> None:

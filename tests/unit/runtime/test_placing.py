@@ -9,11 +9,16 @@ from codelab_core.patch.apply import applied_hunks, apply_canonical
 from codelab_core.patch.canonical import patch_key
 from codelab_core.patch.text import sha256_of
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_core.tools import BUILT_IN
+from codelab_core.tools import BUILT_IN, WRITE_MAX_CHARS
 from codelab_runtime.files import Files, learn_read, learn_write, mark_stale
 from codelab_runtime.offered import offered_tools
-from codelab_runtime.placing import MAX_PATCH_FAILURES, SHORT_FILE_LINES, placed
-from codelab_runtime.preparing import NeedsRead, Preparation, Prepared
+from codelab_runtime.placing import (
+    MAX_PATCH_FAILURES,
+    MAX_SPLIT_BYTES,
+    SHORT_FILE_LINES,
+    placed,
+)
+from codelab_runtime.preparing import NeedsRead, Preparation, Prepared, Split
 
 OLD, NEW = "one\ntwo\nthree\n", "one\n2\nthree\n"
 DIFF = "--- a/a\n+++ b/a\n@@ @@\n one\n-two\n+2\n three\n"
@@ -261,3 +266,99 @@ def test_other_faults_bring_no_advice() -> None:
     error = refused(asked({"diff": "no patch"}, failures={"a": 9}))
 
     assert (error.code, "advice" in error.details) == (ToolCode.PATCH_INVALID, False)
+
+
+# Clients that can only write files.
+
+WRITER = offered_tools(["read_file", "write_file"])
+
+
+def by_writes(diff: str, files: Files = FILES, **fields: Any) -> Preparation:
+    return Preparation("apply_patch", {"diff": diff}, WRITER, files=files, **fields)
+
+
+def test_where_only_files_can_be_written_a_patch_becomes_whole_files() -> None:
+    whole = made(asked({"diff": DIFF}))
+
+    split = placed(by_writes(DIFF))
+
+    assert whole.guard
+    assert whole.review
+    assert split == Split(whole.arguments["diff"], whole.guard, whole.review, {"a": NEW})
+
+
+def test_a_new_file_is_written_too() -> None:
+    split = placed(by_writes("--- /dev/null\n+++ b/n\n@@ @@\n+new\n"))
+
+    assert isinstance(split, Split)
+    assert split.contents == {"n": "new\n"}
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        pytest.param("--- a/a\n+++ /dev/null\n@@ @@\n-one\n-two\n-three\n", id="delete"),
+        pytest.param(
+            "diff --git a/a b/b\nsimilarity index 100%\nrename from a\nrename to b\n", id="rename"
+        ),
+        pytest.param("diff --git a/a b/a\nold mode 100644\nnew mode 100755\n", id="mode"),
+    ],
+)
+def test_what_no_write_can_do_is_refused(diff: str) -> None:
+    error = refused(by_writes(diff))
+
+    assert (error.code, error.details["reason"]) == (ToolCode.PATCH_INVALID, "unsupported")
+
+
+def large(count: int, size: int) -> Files:
+    """So many files of so many bytes."""
+    files: Files = {}
+    for n in range(count):
+        files = learn_write(files, f"f{n}", b"old\n" + b"x" * (size - 4))
+    return files
+
+
+def growth(count: int) -> str:
+    """A patch that leaves the size of each file as it is."""
+    return "".join(f"--- a/f{n}\n+++ b/f{n}\n@@ @@\n-old\n+new\n" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "what", "limit"),
+    [
+        pytest.param(1, WRITE_MAX_CHARS + 1, "file", WRITE_MAX_CHARS, id="one file"),
+        pytest.param(5, WRITE_MAX_CHARS, "files", MAX_SPLIT_BYTES, id="all files"),
+    ],
+)
+def test_files_that_are_too_large_to_be_written_whole_are_refused(
+    count: int, size: int, what: str, limit: int
+) -> None:
+    error = refused(by_writes(growth(count), large(count, size)))
+
+    assert (error.code, error.details) == (
+        ToolCode.PATCH_INVALID,
+        {"reason": "too_large", "what": what, "limit": limit, "actual": count * size},
+    )
+    assert isinstance(placed(by_writes(growth(1), large(1, WRITE_MAX_CHARS))), Split)
+
+
+def test_a_reviewed_diff_is_written_where_the_person_saw_it() -> None:
+    old = "x\n" * 9 + "y\n" + "x\n" * 9
+    files = learn_write({}, "a", old.encode())
+    text = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -3,7 +3,7 @@\n"
+    text += " x\n x\n x\n-x\n+z\n x\n x\n x\n"
+    guard = [{"path": "a", "op": "modify", "pre_sha": sha256_of(old.encode())}]
+
+    split = placed(by_writes(text, files, known_diffs={patch_key(text): guard}))
+
+    assert isinstance(split, Split)
+    assert split.contents["a"].splitlines().index("z") == 5
+
+
+def test_a_diff_that_was_written_already_is_not_written_again() -> None:
+    done = made(asked({"diff": DIFF}))
+    text = done.arguments["diff"]
+    files = learn_write({}, "a", NEW.encode())
+    known = {patch_key(text): (done.guard or {})["files"]}
+
+    assert refused(by_writes(text, files, known_diffs=known)).code is ToolCode.PATCH_APPLY_FAILED

@@ -183,3 +183,10 @@ def test_how_often_it_failed_is_said() -> None:
     error = read_first(Preparation("apply_patch", {}, OFFERED, failures={"a": 3}), "a")
 
     assert error.details == {"path": "a", "failures": 3}
+
+
+def test_what_a_patch_made_of_a_file_is_written_exactly() -> None:
+    files = learn_write({}, "a", b"\xef\xbb\xbfx\r\ny\r\n")
+    write = Preparation("write_file", {"path": "a", "content": "x\n"}, OFFERED, files, exact=True)
+
+    assert prepared(write).arguments["content"] == "x\n"

@@ -11,8 +11,9 @@ from codelab_core.protocol.inference import InferenceRequest
 from codelab_runtime.prompts import left_out, request_tools, system_prompt
 from codelab_runtime.requests import inference_request
 from codelab_runtime.turn.facts import Rules
+from codelab_runtime.turn.records import AskedTool
 from codelab_runtime.turn.releasing import offered
-from codelab_runtime.turn.state import SessionState, Turn
+from codelab_runtime.turn.state import Message, SessionState, Turn
 from codelab_runtime.window import Model
 from fakes.histories import person, step
 from fakes.turns import SIX
@@ -94,3 +95,30 @@ async def test_the_same_state_makes_the_same_request_bytes() -> None:
     requests = [orjson.dumps(inference_request(state, turn, RULES, model)) for _ in range(2)]
 
     assert requests[0] == requests[1]
+
+
+def test_a_turn_of_two_tools_is_asked_with_these_messages() -> None:
+    """R-07, R-14: one result for each call, right after them, in their order."""
+    calls = (
+        AskedTool(call_id="c1-1-0", tool="read_file", arguments={"path": "a"}),
+        AskedTool(call_id="c1-1-1", tool="git.diff", arguments={}),
+    )
+    history = (
+        person("Look."),
+        Message("assistant", 1, 0, "m1-1-0", "Looking.", calls=calls, provider_state="opaque"),
+        Message("tool", 1, 0, "", call_id="c1-1-0", body={"success": True, "content": "x\r\n"}),
+        Message("tool", 1, 0, "", call_id="c1-1-1", body={"success": True, "diff": ""}),
+    )
+
+    request = inference_request(replace(STATE, history=history), TURN, RULES, Model())
+
+    assert orjson.dumps(request["messages"][1:]).decode() == (
+        '[{"role":"user","content":"Look."},'
+        '{"role":"assistant","content":"Looking.","tool_calls":['
+        '{"call_id":"c1-1-0","name":"read_file","arguments":{"path":"a"}},'
+        '{"call_id":"c1-1-1","name":"git.diff","arguments":{}}],"provider_state":"opaque"},'
+        '{"role":"tool","call_id":"c1-1-0","content":"{\\"success\\":true,\\"content\\":\\"x\\\\n\\"}"},'
+        '{"role":"tool","call_id":"c1-1-1","content":"{\\"success\\":true,\\"diff\\":\\"\\"}"}]'
+    )
+    assert [tool["name"] for tool in request["tools"]] == [*SIX]
+    InferenceRequest.model_validate(request)

@@ -64,4 +64,4 @@ async def test_an_absent_store_is_unavailable() -> None:
 
 
 def test_all_scripts_are_there() -> None:
-    assert len(set(NAMES)) == 10
+    assert len(set(NAMES)) == 11

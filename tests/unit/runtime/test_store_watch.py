@@ -4,6 +4,7 @@ import pytest
 
 from codelab_core.service import Readiness, State
 from codelab_runtime.connection import Connection
+from codelab_runtime.eviction import ASK_S, Eviction
 from codelab_runtime.store_clock import StoreClock
 from codelab_runtime.store_watch import PATIENCE_S, StoreWatch
 from fakes.stage import HandClock
@@ -14,17 +15,22 @@ class Absent:
 
     def __init__(self, *, answers: bool) -> None:
         self.answers = answers
+        self.policy = "noeviction"
 
     async def time(self) -> tuple[int, int]:
         if not self.answers:
             raise ConnectionError
         return 5_000, 250_000
 
+    async def info(self, _section: str) -> dict[str, str]:
+        return {"maxmemory_policy": self.policy}
+
 
 def watched(store: Absent, state: State) -> tuple[StoreWatch, Readiness, HandClock]:
     readiness, clock = Readiness(state), HandClock()
     connection = Connection(cast("Any", store))
-    return StoreWatch(connection, readiness, StoreClock(clock)), readiness, clock
+    eviction = Eviction(connection, clock, is_allowed=False)
+    return StoreWatch(connection, readiness, StoreClock(clock), eviction), readiness, clock
 
 
 async def test_a_process_is_ready_when_the_store_has_answered() -> None:
@@ -54,6 +60,22 @@ async def test_a_short_absence_is_nobodys_business() -> None:
     assert (early, readiness.state) == ("ok", "store")
 
 
+async def test_a_process_before_a_store_that_drops_entries_is_not_ready_until_it_is_put_right() -> (
+    None
+):
+    store = Absent(answers=True)
+    watch, readiness, clock = watched(store, "store")
+    states = []
+
+    for policy in ("volatile-lru", "noeviction"):
+        store.policy = policy
+        clock.advance(ASK_S)
+        await watch.look()
+        states.append(readiness.state)
+
+    assert states == ["store", "ok"]
+
+
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_draining_process_stays_so(*, answers: bool) -> None:
     watch, readiness, _ = watched(Absent(answers=answers), "draining")
@@ -65,7 +87,9 @@ async def test_a_draining_process_stays_so(*, answers: bool) -> None:
 
 async def test_the_clock_follows_the_store() -> None:
     clock = StoreClock(HandClock())
-    watch = StoreWatch(Connection(cast("Any", Absent(answers=True))), Readiness(), clock)
+    connection = Connection(cast("Any", Absent(answers=True)))
+    eviction = Eviction(connection, clock, is_allowed=True)
+    watch = StoreWatch(connection, Readiness(), clock, eviction)
 
     await watch.look()
 

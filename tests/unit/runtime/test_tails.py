@@ -100,6 +100,18 @@ async def test_a_lost_message_is_fetched_by_the_check(readers: Readers) -> None:
         assert await taken(stream) == frame(tail, 1, b"a")
 
 
+async def test_a_log_that_lost_its_end_goes_on_in_another_epoch(readers: Readers) -> None:
+    await readers.write(b"a", b"b")
+    async with readers.reading() as (tail, stream):
+        await readers.bench.set_meta(head=1)
+
+        await readers.tails.check()
+
+        assert stream.ended
+        (epoch,) = await readers.bench.meta("ep")
+        assert epoch not in {None, tail.epoch}
+
+
 async def test_a_session_of_ours_is_fed_by_its_worker(readers: Readers) -> None:
     async with readers.reading() as (tail, stream):
         await readers.tails.owned(SID)

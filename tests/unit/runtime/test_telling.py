@@ -1,8 +1,15 @@
 """One message of the history as the LLM proxy takes it."""
 
+from typing import Any
+
+import orjson
+import pytest
+
+from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.telling import size_of, told
 from codelab_runtime.turn.records import AskedTool
-from codelab_runtime.turn.state import Message
+from codelab_runtime.turn.results import failure_body, result_body
+from codelab_runtime.turn.state import Call, Message
 from fakes.histories import note, person, step
 
 BODY = {"success": True, "content": "a\r\nb\n"}
@@ -57,3 +64,80 @@ def test_arguments_are_shortened_only_where_it_is_asked_for() -> None:
 
 def test_the_size_is_that_of_the_json_and_a_comma() -> None:
     assert size_of({"a": "ё"}) == len('{"a":"ё"},'.encode())
+
+
+PATCHED = Call(
+    "c",
+    "apply_patch",
+    {"diff": "d"},
+    review={"hunks": [{"hunk_id": "h", "path": "a", "new_start": 1, "new_lines": 2}]},
+)
+GOLDEN = [
+    pytest.param(
+        Call("c", "read_file", {"path": "a"}),
+        {"success": True, "content": "x\r\n", "truncated": True, "size": 9},
+        '{"success":true,"content":"x\\n","truncated":true,"size":9}',
+        id="read_file",
+    ),
+    pytest.param(
+        Call("c", "write_file", {"path": "a", "content": "x"}),
+        {"success": True, "bytes_written": 1, "created": True},
+        '{"success":true,"bytes_written":1,"created":true}',
+        id="write_file",
+    ),
+    pytest.param(
+        Call("c", "git.diff", {}),
+        {"success": True, "diff": "-a\r\n+b\r\n", "truncated": False},
+        '{"success":true,"diff":"-a\\n+b\\n","truncated":false}',
+        id="git.diff",
+    ),
+    pytest.param(
+        PATCHED,
+        {"success": True, "files_modified": ["a"]},
+        '{"success":true,"files_modified":["a"],'
+        '"applied":[{"hunk_id":"h","path":"a","new_start":1,"new_lines":2}]}',
+        id="apply_patch",
+    ),
+    pytest.param(
+        Call("c", "apply_patch_review", {"diff": "d"}),
+        {"success": True, "action": "apply", "filtered_diff": "-a\r\n"},
+        '{"success":true,"action":"apply","filtered_diff":"-a\\r\\n"}',
+        id="apply_patch_review",
+    ),
+    pytest.param(
+        Call("c", "prompt_user", {"message": "?", "actions": ["Yes"]}),
+        {"action": "Yes"},
+        '{"success":true,"action":"Yes"}',
+        id="prompt_user",
+    ),
+]
+
+
+def content(body: dict[str, Any], limit: int = 65_536) -> Any:
+    return told(Message("tool", 1, 0, "", call_id="c", body=body), limit)["content"]
+
+
+@pytest.mark.parametrize(("call", "result", "expected"), GOLDEN)
+def test_each_tool_s_outcome_is_told_as_this_json(
+    call: Call, result: dict[str, Any], expected: str
+) -> None:
+    """R-14: success, failure and refusal."""
+    error = {"code": "IO_ERROR", "message": "no", "details": {"path": "a"}}
+    refusal = ToolError(ToolCode.REJECTED, "Not now.", by="ann")
+
+    assert content(result_body(call, {"result": result})[0]) == expected
+    assert content(result_body(call, {"error": error})[0]) == (
+        '{"success":false,"error":{"code":"IO_ERROR","message":"no","details":{"path":"a"}}}'
+    )
+    assert content(failure_body(refusal)) == (
+        '{"success":false,"error":{"code":"REJECTED","message":"Not now.","details":{"by":"ann"}}}'
+    )
+
+
+@pytest.mark.parametrize("field", ["content", "diff"])
+def test_a_long_outcome_is_told_with_its_true_size(field: str) -> None:
+    """R-14: truncation."""
+    text = content({"success": True, field: "line\n" * 2_000}, 600)
+
+    assert len(text) <= 600
+    assert "[… shortened: 10000 bytes in all …]" in orjson.loads(text)[field]

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from codelab_core.clock import SYSTEM_CLOCK
 from codelab_core.server import cancelled_at_end
-from codelab_runtime.answers import DivergedError, FencedError
+from codelab_runtime.answers import BrokenJournalError, DivergedError, FencedError
 from codelab_runtime.channels import Channels
 from codelab_runtime.commits import Commits
 from codelab_runtime.metrics import Metrics
@@ -167,7 +167,7 @@ async def test_a_journal_that_is_not_there_is_no_state() -> None:
         await run(bench, tools)
         await bench.redis.delete(bench.key("jr"))
 
-        with pytest.raises(DivergedError):
+        with pytest.raises(BrokenJournalError):
             await run(bench, tools)
 
 

@@ -195,6 +195,61 @@ async def test_too_many_waiting_sessions_are_an_overload(
         assert workers.is_overloaded
 
 
+async def test_a_session_of_another_master_goes_on_in_another_epoch() -> None:
+    async with crew() as (bench, workers):
+        await bench.opened()
+        await bench.set_meta(term="1")  # it failed over since
+        (before,) = await bench.meta("ep")
+        entry = await bench.one.ingest(command("a", want=True, **CANCEL))
+
+        workers.ingested(SID, entry)
+
+        async def is_rebased() -> bool:
+            return (await bench.meta("ep"))[0] != before
+
+        await until(is_rebased)
+        assert await bench.meta("ic", "own", "term") == ["0", "", ""]
+        await workers.scan()
+        await rested(bench)
+
+
+async def test_an_owner_whose_log_is_not_as_it_left_it_begins_another_epoch() -> None:
+    async with crew() as (bench, workers):
+        await spoken(bench, workers)
+        (before,) = await bench.meta("ep")
+        await bench.set_meta(head=0)
+        await bench.put("b", **CANCEL)
+        workers.wake(SID)
+
+        async def is_rebased() -> bool:
+            return (await bench.meta("ep", "own")) != [before, bench.one.owner]
+
+        await until(is_rebased)
+        assert (await bench.meta("ep"))[0] != before
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+async def test_a_state_that_is_known_saves_the_journal_until_the_store_was_away(
+    *, is_forgotten: bool
+) -> None:
+    async with crew() as (bench, workers):
+        await spoken(bench, workers)
+        await bench.put("b", **CANCEL)
+        workers.wake(SID)
+        await rested(bench, 2)
+        await bench.redis.rename(bench.key("jr"), "elsewhere")
+        if is_forgotten:
+            workers.forget()
+
+        workers.ingested(SID, await bench.one.ingest(command("c", want=True, **CANCEL)))
+
+        async def is_let_go() -> bool:
+            return SID not in workers._workers
+
+        await until(is_let_go)
+        assert await bench.meta("ic") == ["2" if is_forgotten else "3"]
+
+
 async def test_a_worker_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
     async with crew() as (bench, workers):
         await bench.opened("s-2")

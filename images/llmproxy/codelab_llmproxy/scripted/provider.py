@@ -1,7 +1,7 @@
 """The scripted provider in this process: an answer of the OpenAI dialect, at its own pace."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.llm_names import SCRIPTED
+from codelab_llmproxy.clocks import Sleep
 from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.openai_dialect import OPENAI
 from codelab_llmproxy.providers import Sending
@@ -25,8 +26,6 @@ BIG_BODY_BYTES: Final = 128 * 1024
 """Requests above this are thought about in a thread: the loop must not stand still."""
 BREATH: Final = 16
 """After so many pieces without a pause others get their turn."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class ScriptedProvider:

@@ -13,7 +13,7 @@ end
 -- An owner lets go when it rests: taking from one that made no progress counts as its crash.
 local function take(meta, ready, lease_key, sid, own, now, lease)
   local m = redis.call('HMGET', meta, 'own', 'fence', 'ep', 'head', 'jn', 'inn', 'ic', 'st',
-    'crashes', 'mark', 'snap', 'cur', 'pr')
+    'crashes', 'mark', 'snap', 'cur', 'pr', 'term')
   local mark = m[4] .. '.' .. m[5]
   local crashes = 0
   if m[1] ~= '' and m[10] == mark then crashes = m[9] + 1 end
@@ -23,5 +23,5 @@ local function take(meta, ready, lease_key, sid, own, now, lease)
     'mark', mark)
   redis.call('ZADD', lease_key, now + lease, sid)
   return {fence, m[3], m[4], m[5], m[6], m[7], m[8], crashes, m[11] or '', m[12] or '',
-    m[13]}
+    m[13], m[14] or ''}
 end

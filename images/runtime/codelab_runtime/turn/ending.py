@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from codelab_core.protocol.events import (
     ErrorFrame,
@@ -15,9 +15,10 @@ from codelab_core.protocol.events import (
 from codelab_runtime.turn.draft import Draft, TextDelta
 from codelab_runtime.turn.facts import Infer
 from codelab_runtime.turn.records import ToolSettled, TurnDone, TurnReason
+from codelab_runtime.turn.splitting import missed, report
 from codelab_runtime.turn.state import Call, Turn, joined
 
-CANCELLED_BODY = {
+CANCELLED_BODY: Final[Mapping[str, Any]] = {
     "success": False,
     "error": {"code": "CANCELLED", "message": "The turn was ended.", "details": {}},
 }
@@ -52,7 +53,7 @@ def _cancel_call(draft: Draft, turn: Turn, call: Call) -> None:
     settled = ToolSettled(
         call_id=call.call_id,
         outcome="cancelled",
-        body=CANCELLED_BODY,
+        body=_cancelled_split(draft.turn, call) if call.phase == "split" else dict(CANCELLED_BODY),
         code="CANCELLED",
         at_ms=draft.now_ms,
     )
@@ -71,6 +72,12 @@ def _cancel_call(draft: Draft, turn: Turn, call: Call) -> None:
             code="CANCELLED",
         )
     )
+
+
+def _cancelled_split(turn: Turn, call: Call) -> dict[str, Any]:
+    """A patch that was being written file by file: what is written stays, and is told."""
+    error = {**CANCELLED_BODY["error"], "details": {"failed": missed(turn, call)}}
+    return {**report(turn, call), "success": False, "error": error}
 
 
 def _error_frame(turn: Turn, error: Mapping[str, Any]) -> ErrorFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from codelab_core.tool_errors import ToolCode
 from codelab_runtime.turn import inference_records
 from codelab_runtime.turn import records as rec
-from codelab_runtime.turn.knowledge import after_call, after_release
+from codelab_runtime.turn.knowledge import after_call, after_release, without_review
 from codelab_runtime.turn.split_record import ToolSplit
 from codelab_runtime.turn.state import (
     Answer,
@@ -140,6 +140,7 @@ def _tool_split(record: ToolSplit, state: SessionState) -> SessionState:
     calls = [*state.turn.calls]
     at = next((n for n, call in enumerate(calls) if call.call_id == record.call_id), 0)
     state = with_turn(state, calls=(*calls[:at], *parts, *calls[at:]), bad_arguments=0)
+    state = without_review(state, record.diff)
     changes: dict[str, Any] = {"guard": record.guard, "review": record.review}
     return with_call(
         state, record.call_id, phase="split", arguments={"diff": record.diff}, **changes
@@ -179,8 +180,9 @@ def _tool_settled(record: rec.ToolSettled, state: SessionState) -> SessionState:
     call = turn.call(record.call_id) if turn else None
     if call is None or turn is None:
         return state
-    state = with_call(state, record.call_id, phase="settled", outcome=record.outcome, answer=None)
-    state = with_call(state, record.call_id, code=record.code)
+    fault = record.body.get("error") if call.parent else None
+    changes: dict[str, Any] = {"phase": "settled", "outcome": record.outcome, "fault": fault}
+    state = with_call(state, record.call_id, answer=None, **changes)
     if call.phase == "planned":
         is_bad = record.code == ToolCode.INVALID_ARGUMENTS
         state = with_turn(state, bad_arguments=turn.bad_arguments + 1 if is_bad else 0)

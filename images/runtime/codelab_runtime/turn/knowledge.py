@@ -21,10 +21,13 @@ def after_release(state: SessionState, record: ToolReleased) -> SessionState:
     if not isinstance(diff, str) or record.guard is None:
         return state
     state = _with_diff(state, diff, record.guard["files"])
-    if state.turn is None or record.tool != "apply_patch":
-        return state
-    unused = {call_id: good for call_id, good in state.turn.reviews.items() if good != diff}
-    return with_turn(state, reviews=unused)
+    return without_review(state, diff) if record.tool == "apply_patch" else state
+
+
+def without_review(state: SessionState, diff: str) -> SessionState:
+    """The approval of this diff, if there was one, is used up."""
+    reviews = state.turn.reviews.items() if state.turn else ()
+    return with_turn(state, reviews={name: good for name, good in reviews if good != diff})
 
 
 def _with_diff(state: SessionState, diff: str, made_for: GuardedFiles) -> SessionState:

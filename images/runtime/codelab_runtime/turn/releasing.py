@@ -8,7 +8,7 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.events import ToolCall
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_runtime.approvals import verdict
+from codelab_runtime.approvals import stricter, verdict
 from codelab_runtime.calls import releasable, touch
 from codelab_runtime.offered import Offered, offered_tools
 from codelab_runtime.preparing import PATCH_TOOLS, NeedsRead, Prepared, Split, digest_of
@@ -61,7 +61,7 @@ def prepare_ended(draft: Draft, turn: Turn, call: Call, outcome: Worked) -> None
     elif isinstance(outcome, NeedsRead):
         _read_for(draft, turn, call, outcome)
     elif isinstance(outcome, Split):
-        split_up(draft, call, outcome)
+        _split(draft, turn, call, outcome)
     elif isinstance(outcome, Prepared):
         _admit(draft, turn, call, outcome)
 
@@ -70,22 +70,36 @@ def _admit(draft: Draft, turn: Turn, call: Call, outcome: Prepared) -> None:
     """Open a call that is ready, as the policy says: at once, after a question, or not at all."""
     tool = offered(turn, draft.rules.plain_tools)[call.tool]
     reviewed = outcome.arguments.get("diff") in turn.reviews.values()
-    decision = verdict(
-        call.tool,
-        tool.kind,
-        tool.paths(outcome.arguments) + _guarded(outcome.guard),
-        draft.rules.approvals,
-        reviewed=reviewed and call.tool == "apply_patch",
-    )
+    paths = tool.paths(outcome.arguments) + _guarded(outcome.guard)
+    rules = draft.rules.approvals
+    is_reviewed = reviewed and call.tool == "apply_patch"
+    decision = verdict(call.tool, tool.kind, paths, rules, reviewed=is_reviewed)
+    if call.parent:  # what the owner said about patches holds, in whatever way one is carried out
+        decision = stricter(decision, verdict("apply_patch", "write", paths, rules, reviewed=True))
     timed = replace(call, timeout_ms=tool.timeout_ms)
     if decision == "deny":
-        denied = ToolError(ToolCode.POLICY_DENIED, "A rule forbids this call.", rule=call.tool)
-        settle(draft, call, Ending.failure(denied))
+        _deny(draft, call)
     elif decision == "ask" and _one_question_at_a_time(draft.state):
         waiting = {**turn.waiting, call.call_id: outcome}
         draft.state = with_turn(draft.state, waiting=waiting)
     else:
         _open(draft, turn, timed, outcome, asks=decision == "ask")
+
+
+def _split(draft: Draft, turn: Turn, call: Call, outcome: Split) -> None:
+    """Plan the writes of a patch, each to be asked for by itself, where patches are allowed."""
+    tool = offered(turn, draft.rules.plain_tools)[call.tool]
+    paths, rules = _guarded(outcome.guard), draft.rules.approvals
+    if verdict(call.tool, tool.kind, paths, rules, reviewed=False) == "deny":
+        _deny(draft, call)
+    else:
+        split_up(draft, call, outcome)
+
+
+def _deny(draft: Draft, call: Call) -> None:
+    """A rule of the owner forbids the call."""
+    denied = ToolError(ToolCode.POLICY_DENIED, "A rule forbids this call.", rule=call.tool)
+    settle(draft, call, Ending.failure(denied))
 
 
 def open_questions(draft: Draft) -> None:

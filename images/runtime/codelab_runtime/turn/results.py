@@ -45,9 +45,13 @@ def _applied(call: Call | None) -> dict[str, Any]:
     """For a patch: which hunks are in the files now. What was applied, not what was proposed."""
     if call is None or call.tool != "apply_patch" or not call.review:
         return {}
+    return {"applied": applied_hunks(call.review)}
+
+
+def applied_hunks(review: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where the hunks of a patch are now, as the model is told it."""
     fields = ("hunk_id", "path", "new_start", "new_lines")
-    hunks = [{name: hunk[name] for name in fields} for hunk in call.review["hunks"]]
-    return {"applied": hunks}
+    return [{name: hunk[name] for name in fields} for hunk in review["hunks"]]
 
 
 def _edited(call: Call | None) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """A patch for a client that can only write files: one call for each, reported as one."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codelab_core.tool_errors import ToolCode
 from codelab_runtime.preparing import Split
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.outcomes import Ending, settle
+from codelab_runtime.turn.results import applied_hunks
 from codelab_runtime.turn.split_record import FileWrite, ToolSplit
 from codelab_runtime.turn.state import Call, Turn
 
@@ -32,36 +31,48 @@ def settle_splits(draft: Draft) -> None:
     """Give each patch its outcome whose writes all have theirs."""
     turn = draft.turn
     for call in turn.calls:
-        parts = _parts(turn, call)
-        if call.phase == "split" and all(part.phase == "settled" for part in parts):
-            settle(draft, call, _ending(call, parts))
+        writes = _writes(turn, call)
+        if call.phase == "split" and all(write.phase == "settled" for write in writes):
+            settle(draft, call, _ending(turn, call))
 
 
-def _parts(turn: Turn, call: Call) -> list[Call]:
-    """The writes of a patch."""
-    return [part for part in turn.calls if part.parent == call.call_id]
-
-
-def _ending(call: Call, parts: Sequence[Call]) -> Ending:
-    """The report: what was written, what was not, and that it was not done as a whole."""
-    done = {part.arguments["path"] for part in parts if part.outcome == "completed"}
-    missed = [part for part in parts if part.outcome != "completed"]
-    body: dict[str, Any] = {
-        "success": not missed,
+def report(turn: Turn, call: Call) -> dict[str, Any]:
+    """What the model is told of a patch: what was written, and that it was not done as a whole."""
+    writes = _writes(turn, call)
+    done = [write for write in writes if write.outcome == "completed"]
+    as_asked = {write.arguments["path"] for write in done if not write.edited}
+    files = [file for write in done for file in (write.guard or {}).get("files", ())]
+    applied = [hunk for hunk in applied_hunks(call.review or {}) if hunk["path"] in as_asked]
+    edited = [dict(write.arguments) for write in done if write.edited]
+    return {
+        "success": len(done) == len(writes),
         "atomic": False,
-        "applied": _of(done, (call.review or {})["hunks"]),
-        "files": _of(done, (call.guard or {})["files"]),
-        "files_modified": sorted(done),
+        "applied": applied,
+        **({"edited": edited} if edited else {}),
+        "files": files,
+        "files_modified": sorted(file["path"] for file in files),
     }
-    if not missed:
+
+
+def missed(turn: Turn, call: Call) -> list[dict[str, Any]]:
+    """What kept files of a patch from being written: {path, call_id, code, message, details}."""
+    return [
+        {"path": write.arguments["path"], "call_id": write.call_id, **(write.fault or {})}
+        for write in _writes(turn, call)
+        if write.phase == "settled" and write.outcome != "completed"
+    ]
+
+
+def _writes(turn: Turn, call: Call) -> list[Call]:
+    """The writes of a patch."""
+    return [write for write in turn.calls if write.parent == call.call_id]
+
+
+def _ending(turn: Turn, call: Call) -> Ending:
+    """The outcome of a patch: that of its first write that failed, if one did."""
+    body, failed = report(turn, call), missed(turn, call)
+    if not failed:
         return Ending("completed", body)
-    code = missed[0].code or str(ToolCode.TOOL_FAILED)
-    failed = [{"path": part.arguments["path"], "code": part.code} for part in missed]
-    message = f"{len(done)} of {len(parts)} files were written."
-    body["error"] = {"code": code, "message": message, "details": {"failed": failed}}
-    return Ending("failed", body, code=code)
-
-
-def _of(paths: set[str], entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries about these paths."""
-    return [dict(entry) for entry in entries if entry["path"] in paths]
+    code, message = failed[0]["code"], f"{len(failed)} files were not written."
+    error = {"code": code, "message": message, "details": {"failed": failed}}
+    return Ending("failed", {**body, "error": error}, code=code)

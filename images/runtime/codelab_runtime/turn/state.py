@@ -84,7 +84,8 @@ class Call:
     """One tool call of the current step.
 
     `planned`: asked for, held back. `split`: done by other calls, whose `parent` it is. `open`: in
-    the log, waits for an answer (or for a decision first). `settled`: has its one outcome.
+    the log, waits for an answer (or for a decision first). `settled`: has its one outcome, which is
+    a `fault` {code, message, details} for a write of a patch that failed.
     """
 
     call_id: str
@@ -104,7 +105,7 @@ class Call:
     edited: bool = False
     answer: Answer | None = None
     parent: str = ""
-    code: str | None = None
+    fault: Mapping[str, Any] | None = None
 
     @property
     def awaits_decision(self) -> bool:

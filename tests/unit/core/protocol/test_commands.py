@@ -34,6 +34,7 @@ GOOD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("frame", GOOD)
 def test_a_frame_of_a_client_is_read_whole(frame: dict[str, Any]) -> None:
+    """W-01, W-05."""
     parsed = CLIENT_FRAME.validate_python(frame | {"field_of_the_future": [1]})
 
     assert parsed.model_dump(exclude_unset=True) == frame

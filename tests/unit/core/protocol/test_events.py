@@ -192,11 +192,13 @@ PINNED: list[tuple[Outgoing, bytes]] = [
 
 @pytest.mark.parametrize(("frame", "wire"), PINNED, ids=count())
 def test_a_frame_is_sent_as_these_bytes_and_comes_back(frame: Outgoing, wire: bytes) -> None:
+    """W-03, W-04."""
     assert frame.encode() == wire
     assert SERVER_FRAME.validate_json(wire) == frame
 
 
 def test_every_event_of_the_log_is_pinned() -> None:
+    """W-04."""
     assert {type(frame) for frame, _ in PINNED} - {Resync} == set(get_args(LogEvent))
 
 

@@ -15,6 +15,7 @@ from codelab_llmproxy.scripted.answer import TALK_PACE, Answer, ToolUse, say, wo
     ],
 )
 def test_text_goes_word_by_word(text: str, pieces: tuple[str, ...]) -> None:
+    """P-05."""
     assert words(text) == pieces
 
 

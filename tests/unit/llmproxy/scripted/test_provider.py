@@ -87,6 +87,7 @@ async def test_usage_counts_words_thoughts_and_pieces_of_calls() -> None:
 
 
 async def test_the_pace_holds() -> None:
+    """P-05."""
     watch = Watch()
 
     await events(body("write 4 tokens at 10 per second"), watch)

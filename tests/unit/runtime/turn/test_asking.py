@@ -75,6 +75,7 @@ def test_a_long_piece_becomes_several_events() -> None:
 
 
 def test_text_after_the_first_call_is_held_until_the_answer_ends() -> None:
+    """R-10."""
     session = running()
     session.stream("Reading. ", 1, 11)
 
@@ -109,6 +110,7 @@ def test_a_call_that_comes_twice_is_one_call() -> None:
 
 
 def test_a_whole_answer_is_journaled_with_its_calls() -> None:
+    """R-07, R-10: text, finish reason and usage are kept."""
     session = running()
 
     session.answer("Hi", ("read_file", {"path": "a"}), provider_state="opaque")
@@ -299,6 +301,7 @@ def test_an_answer_that_was_shown_in_part_is_not_asked_for_again() -> None:
 
 
 def test_a_model_that_loops_for_ever_ends_at_the_step_limit() -> None:
+    """R-12."""
     session = running(max_steps=2)
     for step in (1, 2):
         session.answer("", ("read_file", {"path": "a"}))

@@ -1,5 +1,6 @@
 """Every end of a turn leaves one final frame, no open call and no running inference."""
 
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.protocol.events import ErrorFrame, TurnCompleted
+from codelab_runtime.preparing import Split
 from codelab_runtime.turn import records as rec
-from codelab_runtime.turn.draft import Draft
+from codelab_runtime.turn.draft import Draft, TextDelta
 from codelab_runtime.turn.ending import CANCELLED_BODY, finish
 from codelab_runtime.turn.facts import Infer, Rules
 from codelab_runtime.turn.state import SessionState
@@ -129,3 +132,50 @@ def test_a_clock_that_went_back_makes_no_negative_duration() -> None:
     events = session.answer("Hi")
 
     assert events[-1]["usage"]["duration_ms"] == 0
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_error_reaches_people_with_code_sentence_and_whether_to_try_again(code: Code) -> None:
+    """W-06, R-21."""
+    session = Session()
+    session.say()
+    error = CodelabError(code)
+
+    draft = Draft(session.state, Rules(), START_MS)
+    finish(draft, "failed", error.to_wire())
+
+    shown, final, completed = draft.events
+    assert isinstance(shown, ErrorFrame)
+    assert (shown.code, shown.retryable) == (code, error.kind.again.value)
+    assert shown.message == shown.content == error.message
+    assert re.fullmatch(r"[A-Z].*\.", shown.message)
+    assert isinstance(final, TextDelta)
+    assert final.is_final
+    assert isinstance(completed, TurnCompleted)
+    assert (completed.reason, completed.error and completed.error.code) == ("failed", code)
+
+
+def test_a_patch_that_is_written_file_by_file_says_on_cancel_what_is_written() -> None:
+    session = Session()
+    session.attach()
+    session.say()
+    session.answer("", ("apply_patch", {"diff": "d"}))
+    session.work_out("c1-1-0", Split("", {"files": []}, {"hunks": []}, {"a": "x", "b": "y"}))
+    session.work_out("c1-1-0-f0")
+
+    events = session.command("cancel")
+
+    settled = {r.call_id: r for r in session.journal if isinstance(r, rec.ToolSettled)}
+    failed = [
+        {"path": path, "call_id": f"c1-1-0-f{n}", **CANCELLED_BODY["error"]}
+        for n, path in enumerate("ab")
+    ]
+    assert settled["c1-1-0"].body == {
+        "success": False,
+        "atomic": False,
+        "applied": [],
+        "files": [],
+        "files_modified": [],
+        "error": {**CANCELLED_BODY["error"], "details": {"failed": failed}},
+    }
+    assert [e["call_id"] for e in events if e["type"] == "tool_resolved"] == ["c1-1-0-f0"]

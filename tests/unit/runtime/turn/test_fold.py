@@ -7,6 +7,7 @@ import pytest
 
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.fold import apply, fold
+from codelab_runtime.turn.split_record import FileWrite, ToolSplit
 from codelab_runtime.turn.state import (
     Answer,
     Call,
@@ -293,3 +294,47 @@ def test_a_fold_is_one_record_after_the_other() -> None:
 def test_what_is_no_record_is_refused() -> None:
     with pytest.raises(TypeError, match="AskedTool"):
         apply(rec.AskedTool(call_id="c", tool="t", arguments={}), EMPTY)  # type: ignore[arg-type]  # on purpose
+
+
+def split(call_id: str = "c1-1-0") -> ToolSplit:
+    writes = [FileWrite(call_id=f"{call_id}-f{n}", path=p, content="x") for n, p in enumerate("ab")]
+    return ToolSplit(
+        call_id=call_id, diff="d", guard={"files": []}, review={"hunks": []}, writes=writes
+    )
+
+
+def test_a_split_patch_stands_behind_its_writes_and_uses_up_its_review() -> None:
+    patch, other = Call("c1-1-0", "apply_patch", {"diff": "?"}), replace(CALL, call_id="c1-1-1")
+    state = with_calls(patch, other, bad_arguments=2, reviews={"r": "d", "s": "e"})
+
+    after = apply(split(), state)
+
+    writes = [
+        Call(
+            f"c1-1-0-f{n}",
+            "write_file",
+            {"path": path, "content": "x"},
+            origin="runtime",
+            parent="c1-1-0",
+        )
+        for n, path in enumerate("ab")
+    ]
+    planned = replace(
+        patch, phase="split", arguments={"diff": "d"}, guard={"files": []}, review={"hunks": []}
+    )
+    assert after == with_calls(*writes, planned, other, reviews={"s": "e"})
+
+
+def test_a_split_of_no_call_of_ours_and_outside_a_turn_changes_no_call() -> None:
+    assert apply(split(), EMPTY) == EMPTY
+    assert apply(split("c9"), with_calls(CALL)).turn.calls[-1] == CALL  # type: ignore[union-attr]  # there is a turn
+
+
+def test_only_a_write_of_a_patch_keeps_what_was_wrong() -> None:
+    error = {"code": "CONFLICT", "message": "m", "details": {}}
+    record = settled("failed", code="CONFLICT", body={"success": False, "error": error})
+
+    alone = apply(record, with_calls(OPEN))
+    part = apply(record, with_calls(replace(OPEN, parent="c1")))
+
+    assert [s.turn.calls[0].fault for s in (alone, part) if s.turn] == [None, error]

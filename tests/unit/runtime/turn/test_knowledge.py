@@ -12,7 +12,12 @@ from codelab_core.patch.dialects import parse_patch
 from codelab_core.patch.prepared import Base, PreparedPatch
 from codelab_core.patch.text import sha256_of
 from codelab_runtime.files import KnownFile, learn_read
-from codelab_runtime.turn.knowledge import MAX_KNOWN_DIFFS, after_call, after_release
+from codelab_runtime.turn.knowledge import (
+    MAX_KNOWN_DIFFS,
+    after_call,
+    after_release,
+    without_review,
+)
 from codelab_runtime.turn.records import ToolReleased, ToolSettled
 from codelab_runtime.turn.state import Call, SessionState, Turn
 
@@ -263,3 +268,28 @@ def test_the_oldest_known_diffs_are_forgotten() -> None:
         state = after_release(state, released("apply_patch", {"diff": f"d{number}"}, guard()))
 
     assert list(state.known_diffs) == [patch_key(f"d{n}") for n in range(5, MAX_KNOWN_DIFFS + 5)]
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_hunks_of_a_split_patch_are_made_where_the_file_was_written(*, written: bool) -> None:
+    diff = patch().diff
+    known = {"a": KnownFile(sha256_of(NEW), NEW)} if written else {"a": KNOWN}
+    split = replace(call("apply_patch", {"diff": diff}, guard=guard()), phase="split")
+
+    after = after_call(replace(STATE, files=known), split, settled())
+
+    made = tuple(applied_hunks(diff, "c1-1-0")) if written else ()
+    assert after == replace(STATE, files=known, applied=made)
+
+
+def test_a_split_patch_without_guard_made_nothing() -> None:
+    split = replace(call("apply_patch", {"diff": patch().diff}), phase="split")
+
+    assert after_call(STATE, split, settled()) == STATE
+
+
+def test_a_review_is_used_up_by_its_diff_alone() -> None:
+    state = replace(STATE, turn=replace(TURN, reviews={"r": "d", "s": "e"}))
+
+    assert without_review(state, "d") == replace(STATE, turn=replace(TURN, reviews={"s": "e"}))
+    assert without_review(replace(STATE, turn=None), "d") == replace(STATE, turn=None)

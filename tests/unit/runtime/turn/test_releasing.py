@@ -8,7 +8,7 @@ import pytest
 from codelab_core.approval_rules import ApprovalRule
 from codelab_core.protocol.frames import MAX_FRAME_BYTES
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed, digest_of
+from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed, Split, digest_of
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.facts import Compute, Rules
 from codelab_runtime.turn.releasing import MAX_BAD_ARGUMENTS, MAX_OWN_READS, offered
@@ -334,3 +334,50 @@ def test_an_answer_that_a_successor_finds_is_worked_out_by_it() -> None:
     heir.resume()
 
     assert heir.effects == [Compute("c1-1-0", "edit", given)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("read_file", {"path": "src/auth.js"}), ("apply_patch", {"diff": "diff --git a/a b/a"})],
+)
+def test_a_call_has_the_same_names_on_the_wire_whatever_the_model_calls_them(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    """W-09, X-02: `tool_name` and `arguments`, always; `tool` and `args` nowhere."""
+    session = asking((tool, arguments))
+
+    (event,) = session.work_out("c1-1-0")
+
+    assert (event["tool_name"], event["arguments"]) == (tool, arguments)
+    assert not {"tool", "args", "name"} & set(event)
+
+
+SPLIT = Split("d", GUARD, {"hunks": []}, {"a": "x", "b": "y"})
+
+
+def test_a_patch_to_be_written_file_by_file_is_planned_as_writes() -> None:
+    session = asking(PATCH)
+
+    events = session.work_out("c1-1-0", SPLIT)
+
+    assert events == []
+    assert [c.call_id for c in session.turn.calls] == ["c1-1-0-f0", "c1-1-0-f1", "c1-1-0"]
+    assert session.effects == [Compute("c1-1-0-f0", "prepare")]
+
+
+@pytest.mark.parametrize(
+    ("decision", "asks"),
+    [pytest.param("ask", [True], id="ask"), pytest.param("deny", [], id="deny")],
+)
+def test_what_the_owner_says_of_patches_holds_for_their_writes(
+    decision: Any, asks: list[bool]
+) -> None:
+    free = ApprovalRule(tool="write_file", decision="auto")
+    session = asking(PATCH, approvals=(ApprovalRule(tool="apply_patch", decision=decision), free))
+
+    session.work_out("c1-1-0", SPLIT)
+    if session.turn.computing:
+        session.work_out("c1-1-0-f0", Prepared({"path": "a", "content": "x"}, GUARD, digest="d"))
+
+    assert [requires for _, requires in opened(session)] == asks
+    assert session.turn.step == (1 if asks else 2)

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from codelab_core.approval_rules import ApprovalRule
 from codelab_core.tool_errors import ToolCode, ToolError
-from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed
+from codelab_runtime.preparing import NeedsRead, Prepared, Reviewed, Split
 from codelab_runtime.turn import records as rec
 from codelab_runtime.turn.facts import (
     Accepted,
@@ -181,6 +181,47 @@ def test_what_was_worked_out_for_nobody_is_dropped(prepare: Any) -> None:
     assert session.state == before
 
 
+def test_a_closed_session_takes_commands_and_does_nothing() -> None:
+    session = Session()
+    session.command("close")
+    before = session.state
+
+    assert session.say() == []
+    assert session.state == replace(before, consumed=2)
+
+
+def test_an_edit_of_a_call_that_has_run_meanwhile_changes_nothing() -> None:
+    session = Session()
+    session.attach("plain")
+    session.say()
+    session.answer("", EDIT, READ)
+    session.work_out("c1-1-1")
+    session.work_out("c1-1-0")
+    given = {"path": "b", "content": "mine"}
+    session.command("hitl_decision", call_id="c1-1-0", decision="edit", modified_arguments=given)
+    session.result("c1-1-0", result={"success": True})
+    before = session.state
+
+    events = session.work_out("c1-1-0", Prepared(given, digest="d"))
+
+    assert events == []
+    assert bare(session.state) == bare(before)
+
+
+def test_an_edited_call_goes_on_as_edited() -> None:
+    session = Session()
+    session.attach()
+    session.say()
+    session.answer("", EDIT)
+    session.work_out("c1-1-0")
+    given = {"path": "b", "content": "mine"}
+    session.command("hitl_decision", call_id="c1-1-0", decision="edit", modified_arguments=given)
+
+    events = session.work_out("c1-1-0", Prepared(given, digest="e"))
+
+    assert [(e["outcome"], e["arguments"]) for e in events] == [("edited", given)]
+
+
 def test_text_for_a_turn_that_asks_nothing_is_dropped() -> None:
     session = Session()
     session.say()
@@ -275,7 +316,10 @@ class Slots:
 
 
 class AnySequence(RuleBasedStateMachine):
-    """A session under any sequence of facts; now and then another process goes on with it."""
+    """A session under any sequence of facts; now and then another process goes on with it.
+
+    R-12, R-14, R-21, T-14: one result for each call, one final frame for each turn.
+    """
 
     calls = Bundle("calls")
 
@@ -355,10 +399,10 @@ class AnySequence(RuleBasedStateMachine):
         self.session.answer("text", *tools)
         return first
 
-    @rule(target=calls, index=st.integers(0, 3))
-    def name_a_call(self, index: int) -> str:
+    @rule(target=calls, index=st.integers(0, 3), write=st.sampled_from(["", "", "-f0", "-f1"]))
+    def name_a_call(self, index: int, write: str) -> str:
         turn = self.turn
-        return f"c{turn.number}-{turn.step}-{index}" if turn else "c9-9-9"
+        return f"c{turn.number}-{turn.step}-{index}{write}" if turn else "c9-9-9"
 
     @precondition(lambda self: self.turn and self.turn.asking)
     @rule(fact=st.sampled_from([Restarted, InferenceLost]))
@@ -373,11 +417,11 @@ class AnySequence(RuleBasedStateMachine):
     # What this process does.
 
     @precondition(lambda self: self.turn and self.turn.computing)
-    @rule(data=st.data(), fault=st.none() | FAULTS, reads=st.booleans())
-    def work_out(self, data: Any, fault: ToolError | None, reads: bool) -> None:  # noqa: FBT001
+    @rule(data=st.data(), fault=st.none() | FAULTS, how=st.sampled_from(["whole", "read", "split"]))
+    def work_out(self, data: Any, fault: ToolError | None, how: str) -> None:
         call_id = data.draw(st.sampled_from(sorted(self.turn.computing)))
         call = self.turn.call(call_id)
-        self.session.work_out(call_id, fault or outcome_of(call, reads=reads))
+        self.session.work_out(call_id, fault or outcome_of(call, how))
 
     @rule(ms=st.sampled_from([10, 1000, 5000]))
     def time_passes(self, ms: int) -> None:
@@ -404,6 +448,8 @@ class AnySequence(RuleBasedStateMachine):
             slots = self.session.slots
             if call.phase == "planned":
                 assert self.is_on_its_way(call)
+            elif call.phase == "split":
+                assert any(part.parent == call.call_id for part in self.turn.unsettled)
             elif call.requires_approval:
                 assert slots[f"{call.call_id}#a"] == ("settled" if call.answer else "open")
             else:
@@ -468,16 +514,17 @@ class AnySequence(RuleBasedStateMachine):
         assert outcomes[0] == outcomes[1]
 
 
-def outcome_of(call: Call, *, reads: bool) -> Worked:
+def outcome_of(call: Call, how: str = "whole") -> Worked:
     """What comes of a call that nothing is wrong with but its name."""
     if call.tool == "unknown":
         return ToolError(ToolCode.TOOL_NOT_FOUND, "m", tool="unknown")
     if call.answer and call.answer.kind == "review":
         return Reviewed({"success": True}, "picked")
-    if reads and call.tool == "apply_patch" and not call.answer:
-        return NeedsRead("a", 1, 2)
-    guard = {"files": [{"path": "a", "pre_sha": "1", "op": "modify", "post_sha": "2"}]}
     is_patch = call.tool in {"apply_patch", "apply_patch_review"}
+    guard = {"files": [{"path": "a", "pre_sha": "1", "op": "modify", "post_sha": "2"}]}
+    if how != "whole" and call.tool == "apply_patch" and not call.answer:
+        writes = Split("", guard, {"hunks": []}, {"a": "x", "b": "y", "c": "denied"})
+        return writes if how == "split" else NeedsRead("a", 1, 2)
     given = call.answer.given if call.answer else call.arguments
     return Prepared(given, guard if is_patch else None, digest="d")
 
@@ -494,7 +541,7 @@ def run_out(session: Session) -> list[tuple[str, str]]:
         elif turn.computing:
             call = turn.call(min(turn.computing))
             assert call is not None
-            session.work_out(call.call_id, outcome_of(call, reads=False))
+            session.work_out(call.call_id, outcome_of(call))
         else:
             answer_first(session, next(call for call in turn.unsettled if call.phase == "open"))
     raise AssertionError("the turn does not come to an end")

@@ -4,8 +4,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from codelab_gateway import watched_file
-from codelab_gateway.watched_file import WatchedFile
+from codelab_core import watched_file
+from codelab_core.watched_file import WatchedFile
 
 
 def number(text: str) -> int:

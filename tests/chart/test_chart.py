@@ -1,6 +1,6 @@
 """The chart as helm renders it; helm's own schema check runs with every rendering."""
 
-import shutil
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/codelab-agent"
-pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH")
+SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
+TEMPLATE = ("template", "demo", str(CHART), "-n", "ops", "--kube-version", "1.34.0")
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -18,10 +19,10 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["helm", *arguments], capture_output=True, text=True, check=False)
 
 
-def rendered(*values: str, release: str = "demo") -> list[dict[str, Any]]:
+def rendered(*values: str) -> list[dict[str, Any]]:
     """What an installation with these values consists of, hooks included."""
     sets = [part for value in values for part in ("--set", value)]
-    done = helm("template", release, str(CHART), "-n", "ops", "--kube-version", "1.34.0", *sets)
+    done = helm(*TEMPLATE, *sets)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
@@ -111,12 +112,78 @@ def test_the_sample_agent_is_as_the_values_say() -> None:
     assert agents == {"mine": {"gateway": {"replicas": 2}}, "demo-test": {}}
 
 
+def test_the_agent_of_the_test_runs_the_images_of_the_sample_and_asks_for_a_token_of_ours() -> None:
+    spec = "agent.spec"
+    made = rendered(
+        f"{spec}.images.registry=registry.example.com",
+        f"{spec}.gateway.image=mine:1",
+        f"{spec}.gateway.auth.tokensSecretName=clients",
+        f"{spec}.redis.durability=strict",
+    )
+
+    (agent,) = of_kind(made, "CodelabAgent")
+    assert agent["spec"] == {
+        "images": {"registry": "registry.example.com"},
+        "gateway": {"image": "mine:1"},
+    }
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "manifests").glob("*/values.yaml")), ids=str)
+def test_the_values_of_this_repository_fit_the_chart(file: Path) -> None:
+    assert helm("lint", "--strict", str(CHART), "--values", str(file)).returncode == 0
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+def test_the_specification_of_every_sample_can_come_with_the_chart(
+    file: Path, tmp_path: Path
+) -> None:
+    documents = yaml.safe_load_all(file.read_text())
+    (sample,) = [one for one in documents if one["kind"] == "CodelabAgent"]
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.dump({"agent": {"create": True, "spec": sample["spec"]}}))
+
+    done = helm(*TEMPLATE, "--values", str(values), "--set", "test.enabled=false")
+
+    assert done.returncode == 0, done.stderr
+    (made,) = of_kind(list(filter(None, yaml.safe_load_all(done.stdout))), "CodelabAgent")
+    assert made["spec"] == sample["spec"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((), id="defaults"),
+        pytest.param(("agent.create=true", "metrics.serviceMonitor.enabled=true"), id="more"),
+        pytest.param(("watch.clusterWide=true",), id="everywhere"),
+        pytest.param(("watch.namespaces={a,b}", "rbac.secrets=false"), id="namespaces"),
+        pytest.param(("replicaCount=1", "crds.upgradeJob=false", "test.enabled=false"), id="less"),
+    ],
+)
+def test_every_object_is_complete_and_made_once(values: tuple[str, ...]) -> None:
+    made = rendered(*values)
+
+    names = [
+        (one["apiVersion"], one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+        for one in made
+    ]
+    assert sorted(set(map(str, names))) == sorted(map(str, names))
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) for *_, name in names)
+
+
 def test_a_test_can_talk_to_an_agent_that_is_there() -> None:
     made = rendered("test.agentName=mine")
 
     (pod,) = of_kind(made, "Pod")
     assert "http://mine-gateway:8000" in pod["spec"]["containers"][0]["args"]
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "mine-client"
     assert of_kind(made, "CodelabAgent") == []
+
+
+def test_a_test_can_use_a_token_of_ones_own() -> None:
+    made = rendered("test.agentName=mine", "test.tokenSecretName=clients")
+
+    (pod,) = of_kind(made, "Pod")
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "clients"
 
 
 @pytest.mark.parametrize(
