@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.cluster_api import Api, proxied
-from harness.commands import ROOT, run
+from harness.commands import ROOT, outcome, run
 from harness.kubernetes import Cluster, small
 
 NODE = "kindest/node:v1.34.2"
@@ -40,7 +40,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     finally:
         if not kept:
             logs = str(ROOT / "build/e2e-logs")
-            run("kind", "export", "logs", logs, "--name", name, timeout_s=120)
+            outcome("kind", "export", "logs", logs, "--name", name, timeout_s=120)
             run("kind", "delete", "cluster", "--name", name, timeout_s=300)
 
 

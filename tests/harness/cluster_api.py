@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 
@@ -165,15 +166,24 @@ class Api:
         """Events of a kind in a namespace from now on, after one for each object there is."""
         path = f"{PATHS[plural].path(namespace)}?watch=1&timeoutSeconds=300"
         watch = Watch()
-        answer = _OPENER.open(self.url + path, timeout=300)
+        answer = self._stream(path)
         reader = threading.Thread(target=_read, args=(answer, watch), daemon=True)
         reader.start()
         try:
             yield watch
         finally:
-            answer.fp.raw._sock.shutdown(2)
+            with suppress(AttributeError, OSError):  # it may have ended by itself
+                answer.fp.raw._sock.shutdown(2)
             reader.join(5)
             answer.close()
+
+    def _stream(self, path: str) -> Any:
+        """An answer that goes on; while a definition changes the server asks to come again."""
+        began = SYSTEM_CLOCK.monotonic()
+        while (answer := _OPENER.open(self.url + path, timeout=300)).status != HTTPStatus.OK:
+            said = answer.read()
+            assert SYSTEM_CLOCK.monotonic() - began < ANSWER_S, said
+        return answer
 
     def _good(self, method: str, path: str, body: Any = None, kind: str = JSON) -> Manifest:
         status, answer = self.request(method, path, body, kind)
