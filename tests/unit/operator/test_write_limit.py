@@ -36,3 +36,12 @@ def test_good_answers_in_a_row_raise_the_limit_up_to_the_most() -> None:
         limit.succeeded(took_s=0.1, now=0.0)
 
     assert limit.allowed == MOST
+
+
+def test_trouble_begins_the_count_of_good_answers_anew() -> None:
+    limit = WriteLimit(allowed=8, good=GOOD_IN_A_ROW - 1)
+
+    limit.suffered(now=5.0)
+    limit.succeeded(took_s=0.1, now=6.0)
+
+    assert limit == WriteLimit(allowed=4, good=1, halved_at=5.0)
