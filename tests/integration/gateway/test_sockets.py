@@ -106,9 +106,15 @@ async def test_a_result_for_no_call_is_an_error_and_the_socket_stays(
 async def test_nothing_to_cancel_is_no_error(platform: Services, session_id: str) -> None:
     async with opened(url(platform, session_id), **ALICE) as socket:
         await socket.hello()
-        await socket.send({"type": "cancel", "cid": "k1"})
+        await say(socket, "echo a", cid="k1")
+        await socket.until("turn_completed")
+        await socket.send({"type": "cancel", "cid": "k2"})
 
-        assert await socket.until("ok") == {"type": "ok", "cid": "k1", "noop": True}
+        assert await socket.until(lambda frame: frame.get("cid") == "k2") == {
+            "type": "ok",
+            "cid": "k2",
+            "noop": True,
+        }
 
 
 async def test_the_first_answer_wins_and_the_second_is_told(
