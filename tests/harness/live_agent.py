@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -81,11 +81,19 @@ def _manifest(node_port: int, spec: dict[str, Any]) -> Manifest:
 
 @contextmanager
 def live_agent(
-    cluster: Cluster, namespace: str, node_port: int, **spec: Any
+    cluster: Cluster,
+    namespace: str,
+    node_port: int,
+    prepare: Callable[[], None] = lambda: None,
+    **spec: Any,
 ) -> Iterator[LiveAgent]:
-    """A Ready agent, in a namespace of its own, with two pods of each service."""
+    """A Ready agent, in a namespace of its own, with two pods of each service.
+
+    `prepare` brings what it needs into the namespace.
+    """
     cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout_s=180)
     cluster.kubectl("create", "namespace", namespace)
+    prepare()
     cluster.apply(_manifest(node_port, spec), namespace)
     cluster.ready(NAME, namespace)
     (node,) = cluster.listed("nodes", "default")
