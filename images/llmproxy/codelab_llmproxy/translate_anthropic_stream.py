@@ -8,14 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from codelab_core.error_codes import Code
-from codelab_core.errors import CodelabError
-from codelab_core.sse import SseEvent, SseParser
 from codelab_llmproxy import usage
-from codelab_llmproxy.answer_builder import AnswerBuilder, cut
-from codelab_llmproxy.chunks import Chunk, FinishReason
+from codelab_llmproxy.answer_builder import cut
+from codelab_llmproxy.chunks import FinishReason
 from codelab_llmproxy.dialect import Ask
 from codelab_llmproxy.refusals import error_of, stream_complaint
+from codelab_llmproxy.stream_decoder import SseLines, StreamDecoder
 from codelab_llmproxy.toolcalls import Fragment
 from codelab_llmproxy.translate_anthropic_request import SIGNED
 
@@ -26,58 +24,16 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 }
 
 
-class AnthropicStreamDecoder:
-    """Decodes one answer; see `Decoder`."""
+class AnthropicStreamDecoder(StreamDecoder):
+    """Decodes one answer; see `Decoder`. The event `message_stop` may be missing."""
 
-    __slots__ = ("_answer", "_blocks", "_parser", "_provider", "_reason", "_report", "malformed")
+    __slots__ = ("_blocks", "_reason", "_report")
 
     def __init__(self, ask: Ask) -> None:
-        self._provider = ask.provider
-        self._answer = AnswerBuilder(ask)
-        self._parser = SseParser()
+        super().__init__(ask, SseLines())
         self._blocks: dict[int, dict[str, Any]] = {}
         self._report: dict[str, Any] = {}
         self._reason: str | None = None
-        self.malformed = 0
-
-    @property
-    def pieces(self) -> int:
-        """Deltas with content so far."""
-        return self._answer.pieces
-
-    def feed(self, piece: bytes) -> list[Chunk]:
-        """Chunks completed by these bytes; as `Decoder` says."""
-        try:
-            events = self._parser.feed(piece)
-        except ValueError as error:
-            raise CodelabError(Code.PROVIDER_ERROR, "malformed", message=str(error)) from error
-        return self._decode(events)
-
-    def close(self) -> list[Chunk]:
-        """The rest, at the end of the stream; the event `message_stop` may be missing."""
-        chunks = self._decode(self._parser.close())
-        if not self._answer.is_over:
-            self._end()
-        return chunks + self._answer.take()
-
-    def rest(self) -> list[Chunk]:
-        """Chunks of the read that raised an error."""
-        return self._answer.take()
-
-    def _decode(self, events: list[SseEvent]) -> list[Chunk]:
-        """Go through some events."""
-        for event in events:
-            if event.data and not event.comment and not self._answer.is_over:
-                self._event(event.data)
-        return self._answer.take()
-
-    def _event(self, line: bytes) -> None:
-        """Go through one event."""
-        try:
-            self._body(orjson.loads(line))
-        except (orjson.JSONDecodeError, AttributeError, TypeError, KeyError) as error:
-            self.malformed += 1
-            self._answer.malformed(self.malformed, error)
 
     def _body(self, body: Mapping[str, Any]) -> None:
         """Take one object; events of a kind that is not known say nothing, as pings do."""

@@ -17,6 +17,7 @@ from codelab_llmproxy.dialect import Ask
 from codelab_llmproxy.dialects import DIALECTS
 from fakes.dialect_writers import WRITERS, Said
 from fakes.stage import ask_of
+from harness.chunks import joined
 
 KINDS: list[Kind] = [*DIALECTS]
 ARGUMENTS = {"path": 'a"b\\.py', "content": "{[\n}]\\é", "deep": {"list": [1, {"x": "\u2028"}]}}
@@ -42,16 +43,9 @@ def decoded(kind: Kind, pieces: Iterable[bytes]) -> list[Chunk]:
     """All chunks, neighbouring text joined, the opaque state left out."""
     decoder = DIALECTS[kind].decoder(asking())
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
-    joined: list[Chunk] = []
-    for chunk in chunks:
-        last = joined[-1] if joined else None
-        if isinstance(chunk, Text) and isinstance(last, Text):
-            joined[-1] = Text(last.text + chunk.text)
-        elif isinstance(chunk, Thought) and isinstance(last, Thought):
-            joined[-1] = Thought(last.text + chunk.text)
-        else:
-            joined.append(Finish(chunk.reason) if isinstance(chunk, Finish) else chunk)
-    return joined
+    return [
+        Finish(chunk.reason) if isinstance(chunk, Finish) else chunk for chunk in joined(chunks)
+    ]
 
 
 def expected(said: Said) -> list[Chunk]:

@@ -13,6 +13,7 @@ from codelab_core.sse import MAX_EVENT_BYTES
 from codelab_llmproxy.chunks import Chunk, Finish, Text, Thought
 from codelab_llmproxy.translate_openai_stream import OpenAIStreamDecoder
 from fakes.stage import ask_of
+from harness.chunks import joined
 
 DONE = b"data: [DONE]\n\n"
 
@@ -44,17 +45,8 @@ def decoder() -> OpenAIStreamDecoder:
 def decoded(pieces: Iterable[bytes]) -> list[Chunk]:
     """All chunks, neighbouring text joined."""
     decoding = decoder()
-    chunks = [chunk for piece in pieces for chunk in decoding.feed(piece)] + decoding.close()
-    joined: list[Chunk] = []
-    for chunk in chunks:
-        last = joined[-1] if joined else None
-        if isinstance(chunk, Text) and isinstance(last, Text):
-            joined[-1] = Text(last.text + chunk.text)
-        elif isinstance(chunk, Thought) and isinstance(last, Thought):
-            joined[-1] = Thought(last.text + chunk.text)
-        else:
-            joined.append(chunk)
-    return joined
+    chunks = [chunk for piece in pieces for chunk in decoding.feed(piece)]
+    return joined(chunks + decoding.close())
 
 
 STREAMS = {
