@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -19,15 +20,31 @@ pytestmark = pytest.mark.timeout(420)
 SESSIONS, TURNS = 50, 4
 WORDS = "write 5 tokens"
 ANSWER = " ".join(f"t{number:05}" for number in range(1, 6))
+RUNTIMES = 3
+SPEC: dict[str, Any] = {
+    "runtime": {"replicas": RUNTIMES},
+    "gateway": {"config": {"messageRate": 1_000}},  # one person speaks in all the sessions
+}
 ANYWHERE = "any-runtime"
 """A Service with an address of its own: whoever connects meets any of the runtimes."""
 
 
 @pytest.fixture(scope="module")
 def live(cluster: Cluster) -> Iterator[LiveAgent]:
-    """An agent with three runtimes."""
-    with live_agent(cluster, "sticky", 30802, runtime={"replicas": 3}) as found:
+    """An agent with three runtimes, at rest: its gateways know them all."""
+    with live_agent(cluster, "sticky", 30802, **SPEC) as found:
+        what = "every gateway knows all runtimes"
+        cluster.until(lambda: set(known_runtimes(found).values()) == {RUNTIMES}, what)
         yield found
+
+
+def known_runtimes(live: LiveAgent) -> dict[str, int]:
+    """How many runtimes each gateway last said it knows; a cluster's names come late by a cache."""
+    known = {}
+    for pod, lines in live.logged("gateway").items():
+        counts = [line["count"] for line in lines if line["message"] == "runtime addresses changed"]
+        known[pod] = counts[-1] if counts else 1
+    return known
 
 
 async def conversations(live: LiveAgent, folder: Path, sessions: set[str]) -> list[str]:
@@ -85,7 +102,7 @@ async def test_e25_commands_of_a_session_go_to_one_pod_and_may_go_to_any(
 
 def switch_hashing_off(live: LiveAgent) -> None:
     """Give the gateway one address for all runtimes; the operator is told to leave it so."""
-    live.change(paused=True, runtime={"replicas": 3})
+    live.change(paused=True, **SPEC)
     service = {
         "apiVersion": "v1",
         "kind": "Service",

@@ -90,13 +90,13 @@ class Agent:
         async with self.stream(last_event_id=after) as stream:
             return await stream.until(fits)
 
-    async def whole_log(self, last: str, within_s: float) -> list[Event]:
-        """The log up to an event of a type, read again from its start whenever a reader is cut."""
+    async def whole_log(self, last: str, within_s: float, times: int = 1) -> list[Event]:
+        """The log to the n-th event of a type, read again from its start when a reader is cut."""
         with anyio.fail_after(within_s):
             while True:
                 async with self.stream() as stream:
-                    events = await stream.rest(last)
-                if events and events[-1]["type"] == last:
+                    events = await stream.rest(last, times)
+                if sum(event["type"] == last for event in events) == times:
                     return events
                 await asyncio.sleep(0.05)
 
@@ -162,13 +162,14 @@ class Stream:
                     self.control[block.kind.decode()] = orjson.loads(block.data)
         return self.control[name]
 
-    async def rest(self, last: str = "") -> list[Event]:
-        """Everything up to the end of the response, or the first event of a type."""
+    async def rest(self, last: str = "", times: int = 1) -> list[Event]:
+        """Everything up to the end of the response, or the n-th event of a type."""
         events: list[Event] = []
         with anyio.fail_after(TIMEOUT_S):
             async for event in self:
                 events.append(event)
-                if event["type"] == last:
+                times -= event["type"] == last
+                if not times:
                     break
         return events
 
