@@ -195,7 +195,7 @@ async def _listen(port: int, load: Load, seen: Seen) -> None:
 
 async def compared(chosen: argparse.Namespace, report: Report) -> None:
     """All systems at all sizes, each beside the bare server."""
-    for kind in chosen.systems.split(","):
+    for kind in chosen.systems:
         async with SYSTEMS[kind]() as system:
             for sessions in chosen.sessions:
                 load = Load(sessions, chosen.pace, chosen.seconds)
@@ -227,10 +227,14 @@ def check(report: Report) -> None:
 def main() -> int:
     """Measure, print, keep."""
     parser = options("Cost and delay of a token on its way to the client.")
-    parser.add_argument("--sessions", type=_sizes, default=[1, 10, 100, 400])
-    parser.add_argument("--systems", default="cluster,embedded")
+    parser.add_argument(
+        "--sessions", type=_sizes, default=[1, 10, 100, 400], help="at once, such as 1,10"
+    )
+    parser.add_argument(
+        "--systems", type=_systems, default=list(SYSTEMS), help=f"of {', '.join(SYSTEMS)}"
+    )
     parser.add_argument("--pace", type=int, default=25, help="tokens per second and session")
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=10, help="how long each turn talks")
     chosen: Any = parser.parse_args()
     if chosen.smoke:
         chosen.sessions, chosen.seconds = [1, 20], 1
@@ -243,6 +247,14 @@ def main() -> int:
 def _sizes(text: str) -> list[int]:
     """Numbers between commas."""
     return [int(part) for part in text.split(",")]
+
+
+def _systems(text: str) -> list[str]:
+    """Names between commas."""
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(SYSTEMS)):
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}; give {', '.join(SYSTEMS)}")
+    return names
 
 
 if __name__ == "__main__":
