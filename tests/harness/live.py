@@ -93,8 +93,9 @@ def faults(seen: Seen, load: Load, workspace: Path) -> list[str]:
         found.append("the file was not changed once")
     if len(set(called)) != len(called):
         found.append("a call was told twice")
-    if seen.of("resync") and not load.may_lose:
-        found.append("the session was told anew")
+    anew = [reason for frame in seen.of("resync") if (reason := frame["reason"]) != "first_attach"]
+    if anew and not load.may_lose:
+        found.append(f"the session was told anew: {anew}")
     return found
 
 
