@@ -24,7 +24,8 @@ from codelab_core.sse import SseEvent, SseParser
 CONNECT_TIMEOUT_S: Final = 3.0
 SILENCE_TIMEOUT_S: Final = 25.0
 """The proxy sends a comment every 10 s: two lost ones mean a dead connection."""
-RETRY: Final = Backoff(first_s=0.05, longest_s=2.0, tries=12)
+RETRY: Final = Backoff(first_s=0.05, longest_s=2.0, tries=40)
+"""For half a minute: so long may all pods of the proxy be away while others replace them."""
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class InferenceClient:
     async def follow(self, request: Mapping[str, Any], start: Progress) -> AsyncGenerator[Read]:
         """Read an inference from `start` to its end; the last item is `done` or `error`.
 
-        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE` after 12 tries in vain.
+        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE` after 40 tries in vain.
         """
         progress = Progress(start.n, start.crc)
         delays = RETRY.delays(self._jitter.uniform)

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from random import Random
 from typing import Any
 from zlib import crc32
 
@@ -73,6 +74,9 @@ async def talking_to(
     await runner.cleanup()
 
 
+PATIENCE = module.RETRY
+
+
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY", Backoff(first_s=0.001, longest_s=0.002, tries=3))
@@ -81,6 +85,15 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 async def read(client: InferenceClient, start: Progress | None = None) -> list[Read]:
     request = {"inference_id": "i-1"}
     return [item async for item in client.follow(request, start or Progress())]
+
+
+def test_a_proxy_may_be_away_for_half_a_minute() -> None:
+    dice = Random(1)  # noqa: S311 -- repeatable on purpose
+
+    waited = [sum(PATIENCE.delays(dice.uniform)) for _ in range(1_000)]
+
+    assert min(waited) > 20
+    assert 30 < sum(waited) / len(waited) < 40
 
 
 async def test_neighbouring_text_is_one_read() -> None:
