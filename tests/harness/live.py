@@ -61,8 +61,8 @@ class Seen:
         self.transcript.take(frame)
         if frame["type"] == "assistant_message":
             self.times.append(SYSTEM_CLOCK.monotonic())
-            if len(self.times) >= SETTLED:
-                self.settled.set()
+        if len(self.times) >= SETTLED or frame["type"] == "turn_completed":
+            self.settled.set()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The frames of one type."""
