@@ -54,7 +54,11 @@ class Read:
 
 
 class InferenceClient:
-    """Talks to the LLM proxy; a cut stream is attached again, from where it was read."""
+    """Talks to the LLM proxy; a cut stream is attached again, from where it was read.
+
+    No connection is used twice: behind one address are many pods, and one that refuses, or that has
+    given its address to another program, would be met again and again.
+    """
 
     def __init__(self, url: str, keys: Keyring | None, jitter: Random) -> None:
         self._url = url.rstrip("/")
@@ -65,7 +69,7 @@ class InferenceClient:
     async def __aenter__(self) -> Self:
         """Open the pool."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             trust_env=False,
         )

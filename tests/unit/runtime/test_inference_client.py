@@ -50,11 +50,13 @@ class Proxy:
         self.answers = list(answers)
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
+        self.callers: list[object] = []
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
         self.bodies.append(orjson.loads(body) if body else request.path)
         self.headers.append(dict(request.headers))
+        self.callers.append(request.transport and request.transport.get_extra_info("peername"))
         status, answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return web.Response(status=status, body=answer)
 
@@ -147,6 +149,17 @@ async def test_a_proxy_that_stays_away_is_given_up() -> None:
 
     assert (caught.value.code, caught.value.reason) == (Code.UNAVAILABLE, "proxy")
     assert len(proxy.bodies) == 4
+
+
+async def test_after_a_refusal_the_next_connection_may_meet_another_proxy() -> None:
+    refused = CodelabError(Code.UNAVAILABLE, "draining").to_wire()
+    proxy = Proxy((503, orjson.dumps({"error": refused})), (404, b""), (200, b""))
+
+    async with talking_to(proxy) as client:
+        with pytest.raises(CodelabError):
+            await read(client)
+
+    assert len(set(proxy.callers[:3])) == 3
 
 
 async def test_progress_gives_new_patience() -> None:
