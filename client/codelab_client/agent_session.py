@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, Final, Protocol
 
+from codelab_client.asked import Asked
 from codelab_client.connection import Connection
 from codelab_client.dialog_types import Dialogs
 from codelab_client.tools import Toolbox
@@ -30,7 +31,11 @@ class CommandRefusedError(Exception):
 
 
 class AgentSession:
-    """Follows a session and works for it, until `run` is cancelled."""
+    """Follows a session and works for it, until `run` is cancelled.
+
+    Where the session is told anew, the store may have lost what was sent: open calls are run once
+    more, which gives the answers and the decisions that are known, and does nothing twice.
+    """
 
     def __init__(
         self, connection: Connection, toolbox: Toolbox, dialogs: Dialogs, screen: Screen
@@ -42,7 +47,8 @@ class AgentSession:
         self._screen = screen
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._done: set[str] = set()
-        self._turns: dict[str, str] = {}
+        self._words: dict[tuple[str, str], dict[str, Any]] = {}
+        self._asked = Asked()
         self._changed = asyncio.Event()
         self.live = asyncio.Event()
 
@@ -66,19 +72,29 @@ class AgentSession:
     async def ask(self, text: str, *, delivery: str = "queue") -> Frame:
         """Send a message and wait for the end of its turn; the `turn_completed` event.
 
-        Raises `CommandRefusedError` where the message is not accepted.
+        Its reason is `asked.UNTOLD` where the end came while nobody could be told. A message that
+        the store lost is sent again. Raises `CommandRefusedError` where it is not accepted.
         """
         message_id = f"u-{random_hex(16)}"
         command = {"type": "user_message", "content": text, "message_id": message_id}
-        answer = await self._connection.send({**command, "delivery": delivery})
+        command |= {"delivery": delivery, "cid": message_id}
+        self._asked.expect(message_id)
+        try:
+            while (end := self._asked.end(message_id)) is None:
+                if self._asked.must_send(message_id):
+                    await self._accepted(command)
+                else:
+                    self._changed.clear()
+                    await self._changed.wait()
+        finally:
+            self._asked.forget(message_id)
+        return end
+
+    async def _accepted(self, command: Frame) -> None:
+        """Send a command until it is accepted."""
+        answer = await self._connection.send(command)
         if answer["type"] == "error":
             raise CommandRefusedError(answer["message"])
-        while True:
-            turn_id = self._turns.get(message_id)
-            if turn_id in self.transcript.completed:
-                return self.transcript.completed[turn_id]
-            self._changed.clear()
-            await self._changed.wait()
 
     async def cancel(self) -> None:
         """End the running turn."""
@@ -89,12 +105,14 @@ class AgentSession:
         match frame["type"]:
             case "welcome":
                 self.live.set()
-            case "turn_started":
-                self._turns[frame["message_id"]] = frame["turn_id"]
+            case "resync":
+                self._done = {step for step in self._done if step.rstrip("?") in self._asking}
             case "tool_resolved" if frame["phase"] == "result" or frame["outcome"] == "rejected":
                 self._withdraw(frame["call_id"])
             case "turn_completed":
                 self._done.clear()
+                self._words.clear()
+        self._asked.take(frame)
         self._start_work(tasks)
         self._screen.show(frame)
         self._changed.set()
@@ -123,9 +141,16 @@ class AgentSession:
             dialog.cancel()
 
     async def _approve(self, call: ToolCall) -> None:
-        """Ask the person about a call, and send the word."""
-        decision = await self._dialogs.approve(call)
+        """Ask the person about a call, once, and send the word."""
+        key = (call.call_id, call.digest)
+        if key not in self._words:
+            self._words[key] = await self._decided(call)
         self._asking.pop(call.call_id, None)
+        await self._connection.send(self._words[key])
+
+    async def _decided(self, call: ToolCall) -> dict[str, Any]:
+        """What a person says about a call, as a command."""
+        decision = await self._dialogs.approve(call)
         word: dict[str, Any] = {
             "type": "hitl_decision",
             "call_id": call.call_id,
@@ -135,7 +160,7 @@ class AgentSession:
             word["modified_arguments"] = decision.modified_arguments
         if decision.feedback:
             word["feedback"] = decision.feedback
-        await self._connection.send(word)
+        return word
 
     async def _run(self, call: ToolCall) -> None:
         """Run a call and deliver its result."""

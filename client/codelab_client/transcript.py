@@ -25,7 +25,6 @@ class Transcript:
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     driver: str | None = None
     turn_id: str | None = None
-    completed: dict[str, Frame] = field(default_factory=dict)
     finals: int = 0
 
     def take(self, frame: Frame) -> bool:
@@ -120,7 +119,6 @@ class Transcript:
             self.turn_id = frame["turn_id"]
             return
         self.turn_id, self.calls = None, {}
-        self.completed[frame["turn_id"]] = frame
         for digest in frame.get("digests", ()):
             text = self.text(digest["message_id"])
             known = digest["message_id"] in self.texts

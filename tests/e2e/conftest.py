@@ -24,6 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--monitoring", metavar="COMMAND", help=bring)
     parser.addoption("--cluster-name", default="codelab-e2e", help="name of the kind cluster")
     parser.addoption("--image-tag", default="dev", help="tag of the images to bring into it")
+    often = "how often the cases of faults do what they do"
+    parser.addoption("--rounds", type=int, default=1, metavar="N", help=often)
+    many = "how many sessions stream while pods are rolled or evicted"
+    parser.addoption("--sessions", type=int, default=30, metavar="N", help=many)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A case with a `round_number` is a case for each round."""
+    if "round_number" in metafunc.fixturenames:
+        metafunc.parametrize("round_number", range(metafunc.config.getoption("--rounds")))
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +63,12 @@ def _create(cluster: Cluster, name: str, tag: str) -> None:
         cluster.load(f"codelab/{image}", tag, RELEASE)
     where = ("-n", "codelab-system", "--create-namespace", "-f", VALUES)
     cluster.helm("install", "codelab-agent", CHART, *where, "--wait", "--timeout", "120s")
+
+
+@pytest.fixture(scope="session")
+def sessions(pytestconfig: pytest.Config) -> int:
+    """How many sessions stream while pods are rolled or evicted."""
+    return int(pytestconfig.getoption("--sessions"))
 
 
 @pytest.fixture(scope="session")

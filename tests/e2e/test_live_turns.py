@@ -1,9 +1,12 @@
 """Turns that run while pods are killed, evicted, rolled, or the operator goes away."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 
+import anyio
 import pytest
 from anyio.to_thread import run_sync
 
@@ -13,6 +16,8 @@ from harness.live_agent import SERVICES, LiveAgent, live_agent
 
 pytestmark = pytest.mark.timeout(420)
 OPERATOR = ("-n", "codelab-system")
+KILLS, BETWEEN_S = 3, 10
+Stalls = dict[str, list[float]]
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +27,60 @@ def live(cluster: Cluster) -> Iterator[LiveAgent]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def worst() -> Iterator[Stalls]:
+    """The longest stall of each round, by what was killed."""
+    found: Stalls = defaultdict(list)
+    yield found
+    for what, stalls in found.items():
+        p50, most = percentile(stalls, 0.5), max(stalls)
+        print(f"E6 {what}, {len(stalls)} rounds: stall p50 {p50:.2f} s, max {most:.2f} s")  # noqa: T201 -- the figures
+
+
 @pytest.mark.parametrize("component", [*SERVICES, "redis"])
 async def test_e6_every_pod_of_a_component_is_killed_in_mid_turn(
-    component: str, live: LiveAgent, tmp_path: Path
+    component: str, round_number: int, live: LiveAgent, worst: Stalls, tmp_path: Path
 ) -> None:
+    """They start again in their places; after the first round others replace them."""
     load = Load(sessions=10, tokens=300, per_second=30, edits=True)
-    kill = partial(run_sync, live.kill, component)
+    kill = partial(run_sync, live.lose if round_number else live.kill, component)
 
     found, stalls = await under_load(live.gateway, tmp_path, load, kill)
 
+    worst[component].append(max(stalls))
     print(f"E6 {component}: stall max {max(stalls):.2f} s", *found)  # noqa: T201 -- the figure of the case
     assert found == []
     live.ready()
 
 
-async def test_e7_a_roll_of_all_three_under_streaming_sessions(
-    live: LiveAgent, tmp_path: Path
+async def test_e6_one_pod_after_another_is_killed(
+    round_number: int, live: LiveAgent, worst: Stalls, tmp_path: Path
 ) -> None:
-    load = Load(sessions=30, tokens=1600, per_second=20, limit_s=300)
+    """Whichever chance says, every ten seconds; another replaces it."""
+    load = Load(sessions=10, tokens=800, per_second=20, edits=True, limit_s=180)
+    chance, killed = Random(round_number), []  # noqa: S311 -- repeatable on purpose
+
+    async def kill_some() -> None:
+        for _ in range(KILLS):
+            component = chance.choice([*SERVICES, "redis"])
+            pod = chance.choice(await run_sync(live.pods, component))
+            await run_sync(live.lose_pod, pod)
+            killed.append(component)
+            await anyio.sleep(BETWEEN_S)
+
+    found, stalls = await under_load(live.gateway, tmp_path, load, kill_some)
+
+    worst["any pod"].append(max(stalls))
+    figure = f"stall max {max(stalls):.2f} s"
+    print(f"E6 {', '.join(killed)}: {figure}", *found)  # noqa: T201 -- the figure of the case
+    assert found == []
+    live.ready()
+
+
+async def test_e7_a_roll_of_all_three_under_streaming_sessions(
+    live: LiveAgent, sessions: int, tmp_path: Path
+) -> None:
+    load = Load(sessions=sessions, tokens=1600, per_second=20, limit_s=300)
 
     def roll() -> None:
         live.change(**{name: {"env": [{"name": "ROLLED", "value": "yes"}]} for name in SERVICES})
@@ -53,9 +94,9 @@ async def test_e7_a_roll_of_all_three_under_streaming_sessions(
 
 
 async def test_e8_every_pod_of_the_services_is_evicted_in_mid_turn(
-    live: LiveAgent, tmp_path: Path
+    live: LiveAgent, sessions: int, tmp_path: Path
 ) -> None:
-    load = Load(sessions=30, tokens=1600, per_second=20, limit_s=300)
+    load = Load(sessions=sessions, tokens=1600, per_second=20, limit_s=300)
     refused: list[str] = []
 
     def evict_all() -> None:

@@ -12,6 +12,7 @@ import anyio
 from codelab_client.approvals import FixedAnswers
 from codelab_client.opening import Where, opened_session
 from codelab_client.places import Gateway
+from codelab_client.transcript import Transcript
 from codelab_core.clock import SYSTEM_CLOCK
 
 BEFORE, AFTER = "one old line\n", "one new line\n"
@@ -21,13 +22,17 @@ SETTLED = 5
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many sessions, and what each asks for; with `edits`, a file is changed afterwards."""
+    """How many sessions, and what each asks for; with `edits`, a file is changed afterwards.
+
+    Where the store `may_lose` the end of a log, a client may be told the whole session anew.
+    """
 
     sessions: int
     tokens: int
     per_second: int
     edits: bool = False
     limit_s: float = 120.0
+    may_lose: bool = False
 
     @property
     def task(self) -> str:
@@ -47,25 +52,25 @@ class Seen:
 
     frames: list[dict[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    transcript: Transcript = field(default_factory=Transcript)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, frame: Any) -> None:
         """Take one frame."""
         self.frames.append(dict(frame))
+        self.transcript.take(frame)
         if frame["type"] == "assistant_message":
             self.times.append(SYSTEM_CLOCK.monotonic())
-            if len(self.times) >= SETTLED:
-                self.settled.set()
+        if len(self.times) >= SETTLED or frame["type"] == "turn_completed":
+            self.settled.set()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The frames of one type."""
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def words(self) -> list[str]:
-        """The numbered words that stand in the transcript, retracted texts left out."""
-        void = {frame["message_id"] for frame in self.of("message_retracted")}
-        kept = (f for f in self.of("assistant_message") if f["message_id"] not in void)
-        text = "".join(frame["token"] for frame in kept)
+        """The numbered words that stand in the transcript, in order."""
+        text = "".join(self.transcript.text(message_id) for message_id in self.transcript.texts)
         return [word for word in text.split() if word.startswith("t0")]
 
     def stalls_s(self) -> list[float]:
@@ -88,6 +93,9 @@ def faults(seen: Seen, load: Load, workspace: Path) -> list[str]:
         found.append("the file was not changed once")
     if len(set(called)) != len(called):
         found.append("a call was told twice")
+    anew = [reason for frame in seen.of("resync") if (reason := frame["reason"]) != "first_attach"]
+    if anew and not load.may_lose:
+        found.append(f"the session was told anew: {anew}")
     return found
 
 

@@ -14,6 +14,7 @@ from harness.reached import gateway_of
 SERVICES = ("gateway", "runtime", "llmproxy")
 LITTLE = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}}}
 NAME = "live"
+CONTAINERS = "jsonpath={.status.containerStatuses[*].containerID}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,28 @@ class LiveAgent:
     def kill(self, component: str) -> None:
         """SIGKILL to every process of a component, from the node."""
         command = "redis-server" if component == "redis" else f"codelab_{component}"
-        node = self.cluster.context.removeprefix("kind-") + "-control-plane"
-        run("docker", "exec", node, "pkill", "-KILL", "-f", command)
+        run("docker", "exec", self.cluster.node, "pkill", "-KILL", "-f", command)
+
+    def lose(self, component: str) -> None:
+        """SIGKILL to a component, and no way back for its pods: others take their place at once.
+
+        A container that dies again and again in its pod would wait ever longer.
+        """
+        pods = self.pods(component)
+        self.kill(component)
+        self._delete(*pods)
+
+    def lose_pod(self, pod: str) -> None:
+        """SIGKILL to the processes of one pod, which does not come back either."""
+        said = ("-n", self.namespace, "get", "pod", pod, "-o", CONTAINERS)
+        found = [name.partition("://")[2] for name in self.cluster.kubectl(*said).split()]
+        run("docker", "exec", self.cluster.node, "crictl", "stop", "--timeout", "0", *found)
+        self._delete(pod)
+
+    def _delete(self, *pods: str) -> None:
+        """Forget pods at once."""
+        now = ("--grace-period=0", "--force", "--wait=false")
+        self.cluster.kubectl("-n", self.namespace, "delete", "pod", *pods, *now)
 
     def evict(self, pod: str) -> bool:
         """Ask for an eviction; whether the budget of disruptions allowed it."""

@@ -80,4 +80,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, error: CodelabError
     start = {"type": "websocket.http.response.start", "status": error.kind.status or 500}
     await send({**start, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
-    await receive()  # the server tells of the end, and logs an error where nobody listens
+    # The server tells of the end twice: of its answer, and of the connection. It logs an error for
+    # whoever returns before the second.
+    await receive()
+    await receive()

@@ -24,7 +24,8 @@ from codelab_core.sse import SseEvent, SseParser
 CONNECT_TIMEOUT_S: Final = 3.0
 SILENCE_TIMEOUT_S: Final = 25.0
 """The proxy sends a comment every 10 s: two lost ones mean a dead connection."""
-RETRY: Final = Backoff(first_s=0.05, longest_s=2.0, tries=12)
+RETRY: Final = Backoff(first_s=0.05, longest_s=2.0, tries=40)
+"""For half a minute: so long may all pods of the proxy be away while others replace them."""
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,11 @@ class Read:
 
 
 class InferenceClient:
-    """Talks to the LLM proxy; a cut stream is attached again, from where it was read."""
+    """Talks to the LLM proxy; a cut stream is attached again, from where it was read.
+
+    No connection is used twice: behind one address are many pods, and one that refuses, or that has
+    given its address to another program, would be met again and again.
+    """
 
     def __init__(self, url: str, keys: Keyring | None, jitter: Random) -> None:
         self._url = url.rstrip("/")
@@ -64,7 +69,7 @@ class InferenceClient:
     async def __aenter__(self) -> Self:
         """Open the pool."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             trust_env=False,
         )
@@ -88,7 +93,7 @@ class InferenceClient:
     async def follow(self, request: Mapping[str, Any], start: Progress) -> AsyncGenerator[Read]:
         """Read an inference from `start` to its end; the last item is `done` or `error`.
 
-        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE` after 12 tries in vain.
+        Raises `CodelabError`: what the proxy refused with, or `UNAVAILABLE` after 40 tries in vain.
         """
         progress = Progress(start.n, start.crc)
         delays = RETRY.delays(self._jitter.uniform)

@@ -12,6 +12,7 @@ import pytest
 from codelab_client.agent_session import AgentSession, CommandRefusedError
 from codelab_client.approvals import REFUSAL
 from codelab_client.connection import GatewayRefusedError
+from codelab_client.dialog_types import Decision
 from codelab_client.transcript import TranscriptError
 from fakes.fake_gateway import FakeGateway, Script, Talk, fake_gateway
 from harness.person import Record, person
@@ -89,6 +90,117 @@ async def test_a_message_that_is_refused_says_why(workspace: Path) -> None:
     async with session_with(script, workspace) as (_, session, _):
         with anyio.fail_after(5), pytest.raises(CommandRefusedError, match="too large"):
             await session.ask("x" * 20_000)
+
+
+def told_anew(**snapshot: Any) -> Frame:
+    whole: Frame = {"session": {}, "messages": [], "tool_calls": [], "queue": [], "cids": []}
+    facts = {"epoch": "e2", "seq": 1, "reason": "epoch_changed"}
+    return {"type": "resync", **facts, "snapshot": {**whole, "driver": "x1", **snapshot}}
+
+
+async def test_a_turn_that_ended_unseen_is_over(workspace: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.welcome()
+        message = await answered(talk, "user_message")
+        kept = {"message_id": message["message_id"], "role": "user", "content": "hi"}
+        await talk.send(told_anew(messages=[{**kept, "turn_id": "t1"}]))
+        await talk.stay()
+
+    async with session_with(script, workspace) as (_, session, _):
+        with anyio.fail_after(5):
+            completed = await session.ask("hi")
+
+    assert completed["reason"] == "unknown"
+    assert completed["turn_id"] == "t1"
+
+
+async def test_a_message_that_the_store_lost_is_sent_again_as_it_was(workspace: Path) -> None:
+    sent: list[Frame] = []
+
+    async def script(talk: Talk) -> None:
+        await talk.welcome()
+        sent.append(await answered(talk, "user_message"))
+        await talk.send(told_anew())
+        sent.append(await answered(talk, "user_message"))
+        started = {"type": "turn_started", "turn_id": "t1", "message_id": sent[1]["message_id"]}
+        completed = {"type": "turn_completed", "seq": 3, "turn_id": "t1", "reason": "completed"}
+        await talk.send({**started, "seq": 2}, completed)
+        await talk.stay()
+
+    async with session_with(script, workspace) as (_, session, _):
+        with anyio.fail_after(5):
+            completed = await session.ask("hi")
+
+    assert completed["reason"] == "completed"
+    assert sent[1] == sent[0]
+
+
+class Agreeing:
+    """A person who says yes; `asked` counts how often."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def approve(self, _call: Any) -> Decision:
+        self.asked += 1
+        return Decision("approve")
+
+
+@pytest.mark.parametrize(
+    ("asked", "command", "names"),
+    [
+        (call(2, "c1", "read_file", {"path": "a.txt"}), "tool_result", ["type", "result"]),
+        (
+            call(2, "c1", "read_file", {"path": "a.txt"}, requires_approval=True),
+            "hitl_decision",
+            ["type", "decision"],
+        ),
+    ],
+    ids=["an answer", "a decision"],
+)
+async def test_what_was_said_about_a_call_is_said_again_where_the_store_lost_it(
+    asked: Frame, command: str, names: list[str], workspace: Path
+) -> None:
+    said: list[Frame] = []
+    done = asyncio.Event()
+
+    async def script(talk: Talk) -> None:
+        await talk.welcome()
+        await talk.send(DRIVER, asked)
+        said.append(await answered(talk, command))
+        await talk.send(told_anew(tool_calls=[{**asked, "state": "ready"}]))
+        said.append(await answered(talk, command))
+        done.set()
+        await talk.stay()
+
+    dialogs = Agreeing()
+    async with session_with(script, workspace, dialogs):
+        with anyio.fail_after(5):
+            await done.wait()
+
+    first, second = said
+    assert [second[name] for name in names] == [first[name] for name in names]
+    assert second["cid"] != first["cid"]
+    assert dialogs.asked == asked["requires_approval"]
+
+
+async def test_a_question_that_is_open_is_not_asked_again(workspace: Path) -> None:
+    asks = call(2, "c1", "write_file", {"path": "b.txt", "content": "x"}, requires_approval=True)
+    undecided = Undecided()
+
+    async def script(talk: Talk) -> None:
+        await talk.welcome()
+        await talk.send(DRIVER, asks)
+        await undecided.asked.wait()
+        undecided.asked.clear()
+        await talk.send(told_anew(tool_calls=[{**asks, "state": "awaiting_approval"}]))
+        await talk.send(resolved(2, "c1", "rejected"))
+        await talk.stay()
+
+    async with session_with(script, workspace, undecided) as (_, _, record):
+        await record.until(lambda shown: bool(shown.of("tool_resolved")))
+
+    assert not undecided.asked.is_set()
 
 
 async def test_the_driver_runs_a_call_and_sends_its_result(workspace: Path) -> None:

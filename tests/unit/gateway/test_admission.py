@@ -73,6 +73,17 @@ async def test_who_may_not_connect_is_refused_before_the_upgrade(
     assert runtime.asked == []
 
 
+async def test_a_refusal_leaves_no_error_in_the_log(
+    guarded: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        await refusal(f"{guarded.socket_url}/ws/s")
+    async with opened(f"{guarded.socket_url}/ws/s", additional_headers=BEARER):
+        pass
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     ("session_id", "expected"),
     [

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from random import Random
 from typing import Any
 from zlib import crc32
 
@@ -49,11 +50,13 @@ class Proxy:
         self.answers = list(answers)
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
+        self.callers: list[object] = []
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
         self.bodies.append(orjson.loads(body) if body else request.path)
         self.headers.append(dict(request.headers))
+        self.callers.append(request.transport and request.transport.get_extra_info("peername"))
         status, answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return web.Response(status=status, body=answer)
 
@@ -73,6 +76,9 @@ async def talking_to(
     await runner.cleanup()
 
 
+PATIENCE = module.RETRY
+
+
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY", Backoff(first_s=0.001, longest_s=0.002, tries=3))
@@ -81,6 +87,15 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 async def read(client: InferenceClient, start: Progress | None = None) -> list[Read]:
     request = {"inference_id": "i-1"}
     return [item async for item in client.follow(request, start or Progress())]
+
+
+def test_a_proxy_may_be_away_for_half_a_minute() -> None:
+    dice = Random(1)  # noqa: S311 -- repeatable on purpose
+
+    waited = [sum(PATIENCE.delays(dice.uniform)) for _ in range(1_000)]
+
+    assert min(waited) > 20
+    assert 30 < sum(waited) / len(waited) < 40
 
 
 async def test_neighbouring_text_is_one_read() -> None:
@@ -134,6 +149,17 @@ async def test_a_proxy_that_stays_away_is_given_up() -> None:
 
     assert (caught.value.code, caught.value.reason) == (Code.UNAVAILABLE, "proxy")
     assert len(proxy.bodies) == 4
+
+
+async def test_after_a_refusal_the_next_connection_may_meet_another_proxy() -> None:
+    refused = CodelabError(Code.UNAVAILABLE, "draining").to_wire()
+    proxy = Proxy((503, orjson.dumps({"error": refused})), (404, b""), (200, b""))
+
+    async with talking_to(proxy) as client:
+        with pytest.raises(CodelabError):
+            await read(client)
+
+    assert len(set(proxy.callers[:3])) == 3
 
 
 async def test_progress_gives_new_patience() -> None:
