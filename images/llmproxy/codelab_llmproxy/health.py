@@ -1,0 +1,75 @@
+"""How each target is doing, as all inferences of this process see it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from codelab_core.clock import Clock
+from codelab_core.errors import CodelabError
+from codelab_llmproxy.breaker import Breaker, RetryBudget
+from codelab_llmproxy.catalogue import Target
+from codelab_llmproxy.plan import Standing
+
+SPREAD: Final = 0.1
+_WEIGHTS: Final[Mapping[str | None, int]] = {
+    "overloaded": 1,
+    "server_error": 1,
+    "connect_failed": 1,
+    "reset": 1,
+    "cut": 1,
+    "stalled": 1,
+    "malformed": 1,
+    "silent": 2,
+    "slow_first_content": 2,
+}
+"""Failures that count against a target; limits and keys are the business of its provider."""
+
+
+class Health:
+    """Breakers per target, retry budgets per provider; local, and effective for the next call."""
+
+    def __init__(self, clock: Clock, uniform: Callable[[float, float], float]) -> None:
+        self._clock = clock
+        self._uniform = uniform
+        self._breakers: defaultdict[tuple[str, str], Breaker] = defaultdict(Breaker)
+        self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
+
+    def standing(self, target: Target) -> Standing:
+        """A target as the plan sees it."""
+        closed_in = self._breaker(target).wait_s(self._clock.monotonic())
+        held = target.provider.hold(target.model)
+        return Standing(
+            provider=target.provider.name,
+            window=target.facts.context_window,
+            wait_s=max(closed_in, held.wait_s),
+            may_repeat=not self._budgets[target.provider.name].is_empty,
+            is_denied=held.is_denied and not closed_in,
+            is_spare=target.is_spare,
+        )
+
+    def begin(self, target: Target, *, is_retry: bool) -> None:
+        """A call starts."""
+        self._breaker(target).begin(self._clock.monotonic())
+        if is_retry:
+            self._budgets[target.provider.name].spend()
+
+    def note(self, target: Target, error: CodelabError | None) -> bool:
+        """How a call ended, `None` for a whole answer; whether the target is left alone now."""
+        breaker, now = self._breaker(target), self._clock.monotonic()
+        if error is None:
+            breaker.succeeded(now)
+            self._budgets[target.provider.name].regain()
+        elif weight := _WEIGHTS.get(error.reason):
+            spread = self._uniform(1 - SPREAD, 1 + SPREAD)
+            breaker.failed(now, weight, spread)
+        else:
+            breaker.let_go()
+        return breaker.is_open
+
+    def leave(self, target: Target) -> None:
+        """A call was given up: nothing is known of how it would have ended."""
+        self._breaker(target).let_go()
+
+    def _breaker(self, target: Target) -> Breaker:
+        """The breaker of a target."""
+        return self._breakers[target.provider.name, target.label]

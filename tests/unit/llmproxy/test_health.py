@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+from codelab_core.error_codes import Code
+from codelab_core.errors import CodelabError
+from codelab_llmproxy.health import Health
+from codelab_llmproxy.plan import Standing
+from codelab_llmproxy.providers import Hold
+from fakes.stage import HandClock, StageProvider, stage_target
+
+WELL = Standing("stage", 100)
+
+
+def largest(_low: float, high: float) -> float:
+    return high
+
+
+def fault(reason: str) -> CodelabError:
+    return CodelabError(Code.PROVIDER_ERROR, reason)
+
+
+def test_a_target_that_nobody_has_asked_is_well() -> None:
+    health, target = Health(HandClock(), largest), stage_target()
+
+    assert health.standing(target) == WELL
+    assert health.standing(replace(target, is_spare=True)) == replace(WELL, is_spare=True)
+
+
+def test_faults_of_a_target_hold_it_back_until_one_call_succeeds() -> None:
+    clock = HandClock()
+    health, target = Health(clock, largest), stage_target()
+
+    opened = [health.note(target, fault("reset")) for _ in range(3)]
+    held = health.standing(target).wait_s
+    clock.advance(6)
+    health.begin(target, is_retry=False)
+    probed = health.standing(target).wait_s
+    closed = health.note(target, None)
+
+    assert opened == [False, False, True]
+    assert held == 5.5
+    assert probed == 30
+    assert (closed, health.standing(target)) == (False, WELL)
+
+
+def test_a_probe_that_was_given_up_or_met_a_limit_makes_room_for_the_next() -> None:
+    clock = HandClock()
+    health, target = Health(clock, largest), stage_target()
+    for _ in range(3):
+        health.note(target, fault("silent"))
+    clock.advance(20)
+
+    waits = []
+    for end in (lambda: health.leave(target), lambda: health.note(target, fault("rate_limited"))):
+        health.begin(target, is_retry=False)
+        end()
+        waits.append(health.standing(target).wait_s)
+
+    assert waits == [0, 0]
+
+
+def test_what_its_provider_holds_back_counts_too() -> None:
+    provider = StageProvider()
+    health, target = Health(HandClock(), largest), stage_target(provider)
+
+    provider.held = Hold(9.0, is_denied=True)
+    denied = health.standing(target)
+    for _ in range(3):
+        health.note(target, fault("silent"))
+    broken = health.standing(target)
+
+    assert denied == replace(WELL, wait_s=9.0, is_denied=True)
+    assert (broken.wait_s, broken.is_denied) == (9.0, False)
+
+
+def test_retries_of_a_provider_are_counted_over_all_inferences() -> None:
+    health, target = Health(HandClock(), largest), stage_target()
+
+    for _ in range(10):
+        health.begin(target, is_retry=True)
+        health.begin(target, is_retry=False)
+    spent = health.standing(target).may_repeat
+    for _ in range(5):
+        health.note(target, None)
+
+    assert (spent, health.standing(target).may_repeat) == (False, True)
