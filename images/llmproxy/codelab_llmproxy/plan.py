@@ -178,12 +178,17 @@ class Plan:
         pause_s = self._pause_s(scope, error, targets[self._target])
         is_full = not shown and self._calls[self._target] >= MAX_PER_TARGET
         if pause_s is not None and not is_full:
-            stays = not shown and scope in _STAYS and pause_s <= PATIENCE_S
-            if stays or not others:
+            stays = scope in _STAYS and pause_s <= PATIENCE_S and not self._is_scarce(others)
+            if (stays and not shown) or not others:
                 return Next("restart" if shown else "retry", pause_s, self._target)
         if others:
             return Next("restart" if shown else "failover", 0.0, others[0])
         return END
+
+    def _is_scarce(self, others: Sequence[int]) -> bool:
+        """Whether the calls that are left are needed for targets that were not asked yet."""
+        new = [number for number in others if not self._asked[number]]
+        return MAX_CALLS - self._calls.total() <= len(new)
 
     def _others(self, scope: Scope, targets: Sequence[Standing]) -> Iterator[int]:
         """Targets that can be asked instead, in their order."""

@@ -137,7 +137,7 @@ def test_a_model_that_its_provider_lost_is_unknown_and_not_listed() -> None:
 
 
 def test_without_a_provider_there_is_no_model() -> None:
-    bare = parse_config({"version": 1, "providers": [{"name": "s", "kind": "scripted"}]})
+    bare = parse_config({"version": 1, "providers": [{"name": "scripted", "kind": "scripted"}]})
 
     assert Catalogue([], bare).models() == []
 

@@ -153,6 +153,16 @@ def test_a_spare_is_for_nothing_else() -> None:
     assert begun(*targets).after(error("silent"), Shown.NOTHING, targets) == NONE
 
 
+def test_every_target_is_asked_before_the_calls_are_used_up() -> None:
+    targets = [ONE, TWO, THREE]
+    plan = begun(*targets)
+
+    steps = [plan.after(error("reset"), Shown.NOTHING, targets) for _ in range(4)]
+
+    assert [step.rung for step in steps] == ["retry", "failover", "failover", "none"]
+    assert [step.target for step in steps[:3]] == [0, 1, 2]
+
+
 def test_an_open_breaker_is_passed_over() -> None:
     targets = [replace(ONE, wait_s=4), replace(TWO, wait_s=4), THREE]
     plan = Plan()
