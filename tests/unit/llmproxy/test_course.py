@@ -13,7 +13,8 @@ from codelab_llmproxy.course import Course, Track, affinity_of, run
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.providers import Hold
-from fakes.stage import END, HandClock, StageProvider, event, stage_target
+from fakes.clock import HandClock
+from fakes.stage import END, StageProvider, event, stage_target
 
 CALL = {"index": 0, "id": "x", "function": {"name": "a", "arguments": "{}"}}
 NEXT = {"index": 1, "id": "y", "function": {"name": "b", "arguments": "{"}}

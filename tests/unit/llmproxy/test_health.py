@@ -5,7 +5,8 @@ from codelab_core.errors import CodelabError
 from codelab_llmproxy.health import Health
 from codelab_llmproxy.plan import Standing
 from codelab_llmproxy.providers import Hold
-from fakes.stage import HandClock, StageProvider, stage_target
+from fakes.clock import HandClock
+from fakes.stage import StageProvider, stage_target
 
 WELL = Standing("stage", 100)
 
