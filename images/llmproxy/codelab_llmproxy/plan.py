@@ -175,7 +175,8 @@ class Plan:
     ) -> Next:
         """The same target or another one."""
         others = sorted(self._others(scope, targets), key=lambda n: (self._asked[n], n))
-        pause_s = self._pause_s(scope, error, targets[self._target])
+        now = targets[self._target]
+        pause_s = self._pause_s(scope, error, now) if shown or now.may_repeat else None
         is_full = not shown and self._calls[self._target] >= MAX_PER_TARGET
         if pause_s is not None and not is_full:
             stays = scope in _STAYS and pause_s <= PATIENCE_S and not self._is_scarce(others)
@@ -210,7 +211,7 @@ class Plan:
 
     def _pause_s(self, scope: Scope, error: CodelabError, now: Standing) -> float | None:
         """How long to wait before the same target is asked again; `None` where it must not be."""
-        if scope in {Scope.OTHER_ONLY, Scope.LARGER} or not now.may_repeat:
+        if scope in {Scope.OTHER_ONLY, Scope.LARGER}:
             return None
         if scope is Scope.LIMITED and now.wait_s:
             is_guess = not error.details.get(ASKED_WAIT, True)

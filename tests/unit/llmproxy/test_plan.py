@@ -185,6 +185,8 @@ def test_without_retries_left_the_next_target_is_asked_at_once() -> None:
     spent = [replace(ONE, may_repeat=False), TWO]
 
     assert begun().after(error("reset"), Shown.NOTHING, spent) == ("failover", 0, 1)
+    assert begun().after(error("reset"), Shown.NOTHING, spent[:1]) == NONE
+    assert begun().after(error("reset"), Shown.TEXT, spent[:1]) == ("restart", 0.5, 0)
 
 
 def test_where_all_are_held_back_the_earliest_is_waited_for() -> None:
