@@ -153,12 +153,26 @@ class ModelInfo(Outgoing):
     is_available: bool = True
 
 
+class TargetView(Outgoing):
+    """How one model of a provider is doing, as this process sees it.
+
+    `half_open`: the next call tries whether it is well again. `last_error` is the class of the last
+    failure, absent after a whole answer.
+    """
+
+    model: str
+    breaker: Literal["closed", "open", "half_open"]
+    in_flight: int
+    last_error: str | None = None
+
+
 class ProviderView(Outgoing):
     """One provider as the proxy lists it; never a key, never an address."""
 
     name: str
     kind: str
     models: int
+    targets: list[TargetView]
 
 
 class InferenceView(Outgoing):

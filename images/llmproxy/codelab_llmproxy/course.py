@@ -85,7 +85,8 @@ class Course:
         waited = 0.0
         while self.step.rung == "none":
             if waited >= OPENING_S:
-                return no_target(self.step.pause_s)
+                last = self._track.health.last_error(self._targets)
+                return no_target(self.step.pause_s, last)
             pause_s = min(self.step.pause_s, LOOK_S)
             await self._track.sleep(pause_s)
             waited += pause_s
@@ -118,10 +119,14 @@ def _light(request: InferenceRequest) -> InferenceRequest:
     return request.model_copy(update={"messages": [], "tools": []})
 
 
-def no_target(wait_s: float) -> CodelabError:
-    """The error where every target is left alone, or has too many calls."""
-    wait_ms = min(60_000, max(1, round(1000 * min(wait_s, 60.0))))
-    return CodelabError(Code.MODEL_UNAVAILABLE, NO_TARGET, retry_after_ms=wait_ms)
+def no_target(wait_s: float, last: str | None) -> CodelabError:
+    """The error where every target is left alone, or has too many calls; `last` is why."""
+    error = CodelabError(
+        Code.MODEL_UNAVAILABLE, NO_TARGET, retry_after_ms=max(1, round(1000 * min(wait_s, 60.0)))
+    )
+    if last:
+        error.message = f"{error.message} The last failure was {last}."
+    return error
 
 
 def affinity_of(request: InferenceRequest) -> str:

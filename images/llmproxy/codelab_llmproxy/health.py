@@ -1,11 +1,13 @@
 """How each target is doing, as all inferences of this process see it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from codelab_core.clock import Clock
 from codelab_core.errors import CodelabError
+from codelab_core.protocol.inference import TargetView
 from codelab_llmproxy.breaker import Breaker, RetryBudget
 from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.plan import Standing
@@ -25,18 +27,27 @@ _WEIGHTS: Final[Mapping[str | None, int]] = {
 """Failures that count against a target; limits and keys are the business of its provider."""
 
 
+@dataclass(slots=True)
+class _Doing:
+    """What is known of one target."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    in_flight: int = 0
+    last_error: str | None = None
+
+
 class Health:
     """Breakers per target, retry budgets per provider; local, and effective for the next call."""
 
     def __init__(self, clock: Clock, uniform: Callable[[float, float], float]) -> None:
         self._clock = clock
         self._uniform = uniform
-        self._breakers: defaultdict[tuple[str, str], Breaker] = defaultdict(Breaker)
+        self._doing: defaultdict[tuple[str, str], _Doing] = defaultdict(_Doing)
         self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
 
     def standing(self, target: Target) -> Standing:
         """A target as the plan sees it."""
-        closed_in = self._breaker(target).wait_s(self._clock.monotonic())
+        closed_in = self._of(target).breaker.wait_s(self._clock.monotonic())
         held = target.provider.hold(target.model)
         return Standing(
             provider=target.provider.name,
@@ -49,13 +60,18 @@ class Health:
 
     def begin(self, target: Target, *, is_retry: bool) -> None:
         """A call starts."""
-        self._breaker(target).begin(self._clock.monotonic())
+        doing = self._of(target)
+        doing.in_flight += 1
+        doing.breaker.begin(self._clock.monotonic())
         if is_retry:
             self._budgets[target.provider.name].spend()
 
     def note(self, target: Target, error: CodelabError | None) -> bool:
         """How a call ended, `None` for a whole answer; whether the target is left alone now."""
-        breaker, now = self._breaker(target), self._clock.monotonic()
+        doing, now = self._of(target), self._clock.monotonic()
+        doing.in_flight -= 1
+        doing.last_error = (error.reason or "internal") if error else None
+        breaker = doing.breaker
         if error is None:
             breaker.succeeded(now)
             self._budgets[target.provider.name].regain()
@@ -68,8 +84,24 @@ class Health:
 
     def leave(self, target: Target) -> None:
         """A call was given up: nothing is known of how it would have ended."""
-        self._breaker(target).let_go()
+        doing = self._of(target)
+        doing.in_flight -= 1
+        doing.breaker.let_go()
 
-    def _breaker(self, target: Target) -> Breaker:
-        """The breaker of a target."""
-        return self._breakers[target.provider.name, target.label]
+    def last_error(self, targets: Sequence[Target]) -> str | None:
+        """The class of the last failure of the first of some targets that had one."""
+        return next((e for target in targets if (e := self._of(target).last_error)), None)
+
+    def view(self, provider: str, label: str) -> TargetView:
+        """A target as callers see it."""
+        doing = self._doing.get((provider, label)) or _Doing()
+        return TargetView(
+            model=label,
+            breaker=doing.breaker.state(self._clock.monotonic()),
+            in_flight=doing.in_flight,
+            last_error=doing.last_error,
+        )
+
+    def _of(self, target: Target) -> _Doing:
+        """What is known of a target."""
+        return self._doing[target.provider.name, target.label]

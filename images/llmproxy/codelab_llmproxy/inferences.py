@@ -16,6 +16,7 @@ from codelab_llmproxy import course
 from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.clocks import Sleep, Ticker
 from codelab_llmproxy.course import Course, Track
+from codelab_llmproxy.health import Health
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import BodyDigest
@@ -73,6 +74,11 @@ class Inferences:
         self._idle = asyncio.Event()
         self._idle.set()
         metrics.count_live(lambda: len(self._live))
+
+    @property
+    def health(self) -> Health:
+        """How the targets are doing."""
+        return self._track.health
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

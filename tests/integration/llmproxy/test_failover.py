@@ -123,6 +123,7 @@ async def test_a_provider_that_cannot_be_reached_is_stood_in_for(tmp_path: Path)
         async with proxy_of(tmp_path, config_file=file) as proxy:
             answers = [await proxy.stream(ASK) for _ in range(3)]
             metrics = await proxy.get("/metrics")
+            providers = await proxy.get("/llm/providers")
 
     lost = ("one", "connect_failed")
     assert [calls_of(answer) for answer in answers] == [
@@ -131,6 +132,9 @@ async def test_a_provider_that_cannot_be_reached_is_stood_in_for(tmp_path: Path)
         [("two", "ok")],
     ]
     assert 'codelab_llmproxy_breaker_state{model="m-1",provider="one"} 1.0' in metrics
+    assert providers[0]["targets"] == [
+        {"model": "m-1", "breaker": "open", "in_flight": 0, "last_error": "connect_failed"}
+    ]
     assert 'codelab_llmproxy_rescues_total{rung="failover"} 2.0' in metrics
 
 

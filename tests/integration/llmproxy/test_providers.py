@@ -80,7 +80,9 @@ async def test_tokens_of_a_provider_come_through(tmp_path: Path, kind: str) -> N
     assert answer.values(b"done")[0]["provider"] == "real"
     assert b"git_diff" in acting.asked[0].raw
     assert acting.asked[0].headers["accept-encoding"] == "identity"
+    targets = providers[0].pop("targets")
     assert providers == [{"name": "real", "kind": kind, "models": 1}]
+    assert [(one["model"], one["breaker"]) for one in targets] == [("m-1", "closed")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,6 +17,8 @@ def test_three_faults_in_a_row_open_it_for_five_seconds() -> None:
 
     assert waits == [0, 0, 4.5]
     assert [breaker.wait_s(now) for now in (104.5, 105.5, 200)] == [1.0, 0, 0]
+    assert [breaker.state(now) for now in (104.5, 105.5)] == ["open", "half_open"]
+    assert Breaker().state(0) == "closed"
     assert breaker.is_open
 
 

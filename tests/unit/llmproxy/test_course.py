@@ -239,6 +239,17 @@ async def test_what_nobody_can_be_asked_is_an_error_of_the_answer() -> None:
     assert [(kind, data["class"]) for kind, data in chunks] == [("error", "no_target")]
 
 
+async def test_where_all_are_held_back_the_error_says_why() -> None:
+    stage = Stage()
+    for _ in range(3):
+        stage.track.health.note(stage.targets[0], DOWN)
+
+    error = await Course(stage.request, stage.targets, stage.track).open()
+
+    assert error is not None
+    assert error.message == "No provider can answer now. The last failure was overloaded."
+
+
 async def test_an_answer_of_which_nothing_was_seen_is_given_up_in_time() -> None:
     stage = Stage(2)
     stage.put(SILENT)

@@ -84,3 +84,41 @@ def test_retries_of_a_provider_are_counted_over_all_inferences() -> None:
         health.note(target, None)
 
     assert (spent, health.standing(target).may_repeat) == (False, True)
+
+
+def test_a_target_is_shown_with_its_calls_and_its_last_failure() -> None:
+    health, target = Health(HandClock(), largest), stage_target()
+    views = [health.view("stage", "stage")]
+
+    for end in (None, fault("cut"), CodelabError(Code.INTERNAL)):
+        health.begin(target, is_retry=False)
+        views.append(health.view("stage", "stage"))
+        health.note(target, end)
+    health.begin(target, is_retry=False)
+    health.leave(target)
+    views.append(health.view("stage", "stage"))
+
+    assert [(view.in_flight, view.last_error) for view in views] == [
+        *((0, None), (1, None), (1, None), (1, "cut"), (0, "internal")),
+    ]
+    assert health.last_error([stage_target(), target]) == "internal"
+
+
+def test_a_provider_that_comes_back_is_asked_again_in_time() -> None:
+    """Wall 15: 60 s of trouble, a request every 4 s; at most one of them finds out at a time."""
+    clock = HandClock()
+    health, target = Health(clock, largest), stage_target()
+    began, asked = clock.now, list[float]()
+
+    while clock.now < began + 120:
+        if not health.standing(target).wait_s:
+            health.begin(target, is_retry=False)
+            asked.append(clock.now - began)
+            health.note(target, fault("overloaded") if asked[-1] < 60 else None)
+        clock.advance(4)
+
+    in_trouble = [at for at in asked if at < 60]
+    back = next(at for at in asked if at >= 60)
+    assert len(in_trouble) <= 3 + 6
+    assert back <= 60 + 30
+    assert asked[-1] == 116
