@@ -12,13 +12,14 @@ from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy import attempt
 from codelab_llmproxy.attempt import Attempt
 from codelab_llmproxy.catalogue import Target
-from codelab_llmproxy.clocks import Sleep, Ticker, Watch
+from codelab_llmproxy.clocks import Limits, Sleep, Ticker, Watch
 from codelab_llmproxy.dialect import Ask, names_of
 from codelab_llmproxy.health import Health
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from codelab_llmproxy.plan import END, NO_TARGET, Next, Plan, Standing
+from codelab_llmproxy.plan import END, Next, Plan, Standing
 from codelab_llmproxy.providers import Sending
+from codelab_llmproxy.scopes import NO_TARGET
 
 SPREAD: Final = 0.2
 """Part of a pause by which it varies, so that callers do not come back together."""
@@ -101,11 +102,18 @@ class Course:
             self._body, self._ask = self._encoded()
         self._calls += 1
         provider = target.provider
-        limits = target.hurried if self.plan.has_other(self.standings()) else target.limits
-        watch = Watch(limits, self.seconds_left(is_seen=True), self._track.clock)
+        watch = Watch(self._limits(), self.seconds_left(is_seen=True), self._track.clock)
         sending = Sending(self._calls, self._affinity, watch, target.model)
         stream = provider.stream(self._body, sending)
         return Attempt(target, stream, provider.dialect.decoder(self._ask), sending)
+
+    def _limits(self) -> Limits:
+        """How long to wait for the target: less where another could answer instead of it."""
+        if not self.plan.has_other(self.standings()):
+            return self.target.limits
+        if not self.plan.rescues_left:
+            return replace(self.target.hurried, idle_s=self.target.limits.idle_s)
+        return self.target.hurried
 
     def _encoded(self) -> tuple[bytes, Ask]:
         """The request in the dialect of the target, and what its decoder needs to know."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from codelab_core.clock import Clock
 from codelab_core.errors import CodelabError
+from codelab_core.llm_names import SCRIPTED
 from codelab_core.protocol.inference import TargetView
 from codelab_llmproxy.breaker import Breaker, RetryBudget
 from codelab_llmproxy.catalogue import Target
@@ -56,6 +57,7 @@ class Health:
             may_repeat=not self._budgets[target.provider.name].is_empty,
             is_denied=held.is_denied and not closed_in,
             is_spare=target.is_spare,
+            is_stand_in=target.provider.kind == SCRIPTED,
         )
 
     def begin(self, target: Target, *, is_retry: bool) -> None:

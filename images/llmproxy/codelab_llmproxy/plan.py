@@ -5,12 +5,13 @@ Whole tool calls shown: they stand, and the model asks again for what is missing
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
 from codelab_core.errors import CodelabError
+from codelab_llmproxy.scopes import NO_TARGET, SCOPES, STAYS, Scope
 
 Rung = Literal["first", "retry", "failover", "restart", "salvage", "none"]
 PAUSE_S: Final = 0.5
@@ -22,48 +23,8 @@ MAX_PER_TARGET: Final = 2
 MAX_CALLS: Final = 4
 """Of one inference, those aside that give anew what was shown."""
 MAX_RESCUES: Final = 2
-NO_TARGET: Final = "no_target"
 ASKED_WAIT: Final = "asked_wait"
 """Detail of a failure that is false where the wait is our guess, not what the provider said."""
-
-
-class Scope(Enum):
-    """Where the next call after a failure may go."""
-
-    SAME_FIRST = 0
-    OTHER_FIRST = 1
-    OTHER_ONLY = 2
-    KEY = 3
-    """Another key, then another provider."""
-    LIMITED = 4
-    """Another key, then the same one after its wait, then another target."""
-    LARGER = 5
-    ANEW = 6
-    """A fault of the model itself: what it says is made anew once."""
-    NONE = 7
-
-
-_SCOPES: Final[Mapping[str | None, Scope]] = {
-    "overloaded": Scope.SAME_FIRST,
-    "server_error": Scope.SAME_FIRST,
-    "connect_failed": Scope.SAME_FIRST,
-    "reset": Scope.SAME_FIRST,
-    "cut": Scope.OTHER_FIRST,
-    "stalled": Scope.OTHER_FIRST,
-    "malformed": Scope.OTHER_FIRST,
-    "silent": Scope.OTHER_ONLY,
-    "slow_first_content": Scope.OTHER_ONLY,
-    NO_TARGET: Scope.OTHER_ONLY,
-    "key_invalid": Scope.KEY,
-    "key_exhausted": Scope.KEY,
-    "key_missing": Scope.KEY,
-    "rate_limited": Scope.LIMITED,
-    "context_length": Scope.LARGER,
-    "tool_call_incomplete": Scope.ANEW,
-    "empty_answer": Scope.ANEW,
-}
-_STAYS: Final = frozenset({Scope.SAME_FIRST, Scope.ANEW, Scope.LIMITED, Scope.KEY})
-"""Where the same target is the first choice, as long as nothing was shown."""
 
 
 class Shown(IntEnum):
@@ -79,7 +40,8 @@ class Standing:
     """One target as it stands now; `wait_s` is 0 where it can be asked at once.
 
     `may_repeat`: its provider has retries left. `is_denied`: its keys were refused, nothing else
-    keeps it. `is_spare`: it is only for what is too long for the others.
+    keeps it. `is_spare`: it is only for what is too long for the others. `is_stand_in`: it imitates
+    a model, and is taken only where no real one can answer.
     """
 
     provider: str
@@ -88,6 +50,7 @@ class Standing:
     may_repeat: bool = True
     is_denied: bool = False
     is_spare: bool = False
+    is_stand_in: bool = False
 
 
 class Next(NamedTuple):
@@ -105,7 +68,7 @@ class Plan:
     """The state of one inference; `first` is the failure that its caller is told of.
 
     Targets are numbered in the order in which they are tried. Without `restarts` text that was
-    shown is never taken back.
+    shown is never taken back; `rescues_left` tells how often it still may be.
     """
 
     def __init__(self, *, restarts: bool = True) -> None:
@@ -113,7 +76,7 @@ class Plan:
         self._target = 0
         self._calls: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
-        self._rescues_left = MAX_RESCUES if restarts else 0
+        self.rescues_left = MAX_RESCUES if restarts else 0
         self._repeats = 0
         self._barred: set[int] = set()
         self._too_long: int | None = None
@@ -146,12 +109,13 @@ class Plan:
         return self._go(self._choice(scope, error, shown, targets), shown)
 
     def has_other(self, targets: Sequence[Standing]) -> bool:
-        """Whether another target could answer where the one that is asked now does not."""
-        return next(self._others(Scope.OTHER_ONLY, targets), None) is not None
+        """Whether another real target could answer where the one that is asked now does not."""
+        others = self._others(Scope.OTHER_ONLY, targets)
+        return any(not targets[number].is_stand_in for number in others)
 
     def _scope(self, error: CodelabError) -> Scope:
         """Where to go after a failure; at a limit of the answer it would end there again."""
-        scope = _SCOPES.get(error.reason, Scope.NONE)
+        scope = SCOPES.get(error.reason, Scope.NONE)
         if scope is not Scope.ANEW:
             return scope
         if self._was_spoilt or error.details.get("finish_reason") == "length":
@@ -161,7 +125,7 @@ class Plan:
 
     def _may_go_on(self, shown: Shown) -> bool:
         """Whether one more call is within the limits."""
-        return self._rescues_left > 0 if shown else self._calls.total() < MAX_CALLS
+        return self.rescues_left > 0 if shown else self._calls.total() < MAX_CALLS
 
     def _bar(self, scope: Scope, failed: Standing) -> None:
         """Remember which targets are of no use to this inference any more."""
@@ -174,17 +138,27 @@ class Plan:
         self, scope: Scope, error: CodelabError, shown: Shown, targets: Sequence[Standing]
     ) -> Next:
         """The same target or another one."""
-        others = sorted(self._others(scope, targets), key=lambda n: (self._asked[n], n))
+        others = sorted(
+            self._others(scope, targets),
+            key=lambda n: (targets[n].is_stand_in, self._asked[n], n),
+        )
         now = targets[self._target]
         pause_s = self._pause_s(scope, error, now) if shown or now.may_repeat else None
         is_full = not shown and self._calls[self._target] >= MAX_PER_TARGET
         if pause_s is not None and not is_full:
-            stays = scope in _STAYS and pause_s <= PATIENCE_S and not self._is_scarce(others)
-            if (stays and not shown) or not others:
+            is_short = pause_s <= PATIENCE_S
+            stays = not shown and scope in STAYS and not self._is_scarce(others)
+            if not others or (is_short and (stays or self._outranks(others, targets))):
                 return Next("restart" if shown else "retry", pause_s, self._target)
         if others:
             return Next("restart" if shown else "failover", 0.0, others[0])
         return END
+
+    def _outranks(self, others: Sequence[int], targets: Sequence[Standing]) -> bool:
+        """Whether the target that is asked now comes before all others once more."""
+        is_real = not targets[self._target].is_stand_in
+        has_real = any(not targets[number].is_stand_in for number in others)
+        return is_real and not has_real and self._asked[self._target] < MAX_PER_TARGET
 
     def _is_scarce(self, others: Sequence[int]) -> bool:
         """Whether the calls that are left are needed for targets that were not asked yet."""
@@ -235,7 +209,7 @@ class Plan:
         self._target = step.target
         self._asked[step.target] += 1
         if shown:
-            self._rescues_left -= 1
+            self.rescues_left -= 1
         else:
             self._calls[step.target] += 1
         return step

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -197,6 +198,15 @@ async def test_a_target_is_waited_for_less_where_another_could_answer() -> None:
     limits = [course.attempt().sending.watch.limits for course in (hurried, last)]
 
     assert limits == [Limits(3, 10, 10, 15), Limits()]
+
+
+async def test_text_that_may_not_be_taken_back_is_waited_for_as_before() -> None:
+    stage = Stage(2)
+    targets = tuple(replace(target, restarts=False) for target in stage.targets)
+
+    course = Course(stage.request, targets, stage.track)
+
+    assert course.attempt().sending.watch.limits == Limits(3, 10, 10, 30)
 
 
 async def test_targets_that_are_held_back_are_waited_for_a_moment() -> None:

@@ -26,6 +26,14 @@ def test_a_target_that_nobody_has_asked_is_well() -> None:
     assert health.standing(replace(target, is_spare=True)) == replace(WELL, is_spare=True)
 
 
+def test_the_scripted_provider_is_a_stand_in() -> None:
+    provider = StageProvider()
+    target = stage_target(provider)
+    provider.kind = "scripted"
+
+    assert Health(HandClock(), largest).standing(target).is_stand_in
+
+
 def test_faults_of_a_target_hold_it_back_until_one_call_succeeds() -> None:
     clock = HandClock()
     health, target = Health(clock, largest), stage_target()

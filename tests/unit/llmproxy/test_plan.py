@@ -163,6 +163,47 @@ def test_every_target_is_asked_before_the_calls_are_used_up() -> None:
     assert [step.target for step in steps[:3]] == [0, 1, 2]
 
 
+IMITATION = Standing("scripted", 900, is_stand_in=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "shown", "step"),
+    [
+        pytest.param(error("reset"), Shown.NOTHING, ("retry", 0.5, 0), id="trouble"),
+        pytest.param(error("cut"), Shown.NOTHING, ("retry", 0, 0), id="broken"),
+        pytest.param(error("cut"), Shown.TEXT, ("restart", 0, 0), id="broken-text"),
+        pytest.param(error("silent"), Shown.NOTHING, ("failover", 0, 1), id="silent"),
+        pytest.param(error("rate_limited", 9_000), Shown.NOTHING, ("failover", 0, 1), id="limit"),
+        pytest.param(error("key_invalid"), Shown.NOTHING, ("failover", 0, 1), id="key"),
+    ],
+)
+def test_an_imitation_answers_only_where_no_real_model_can(
+    failure: CodelabError, shown: Shown, step: tuple[str, float, int]
+) -> None:
+    """P-10, X-14."""
+    held = failure.reason in {"rate_limited", "key_invalid"}
+    targets = [replace(ONE, wait_s=9 if held else 0), IMITATION]
+
+    assert begun().after(failure, shown, targets) == step
+
+
+def test_an_imitation_gives_anew_what_broke_off_twice_and_hurries_nobody() -> None:
+    targets = [ONE, IMITATION]
+    plan = begun(*targets)
+
+    steps = [plan.after(error("cut"), Shown.TEXT, targets).target for _ in range(2)]
+
+    assert steps == [0, 1]
+    assert not begun(*targets).has_other(targets)
+    assert begun(*targets).has_other([*targets, TWO])
+
+
+def test_an_imitation_comes_after_all_real_models() -> None:
+    targets = [ONE, IMITATION, TWO]
+
+    assert begun(*targets).after(error("cut"), Shown.TEXT, targets).target == 2
+
+
 def test_an_open_breaker_is_passed_over() -> None:
     targets = [replace(ONE, wait_s=4), replace(TWO, wait_s=4), THREE]
     plan = Plan()
@@ -262,6 +303,7 @@ STANDINGS = st.builds(
     may_repeat=st.booleans(),
     is_denied=st.booleans(),
     is_spare=st.booleans(),
+    is_stand_in=st.booleans(),
 )
 FAILURES = st.tuples(st.sampled_from(REASONS), st.sampled_from([*Shown]))
 
