@@ -10,7 +10,7 @@ import pytest
 
 from codelab_llmproxy.config_file import ConfigFileError
 from fakes.dialect_writers import WRITERS, Said
-from fakes.upstreams import Fault, Play, Upstream, refusal, upstream
+from fakes.upstreams import Asked, Fault, Play, Upstream, refusal, upstream
 from harness.llm import Answer, Client, proxy_of, user
 from harness.providers import KEY, config_file, provider
 
@@ -195,6 +195,39 @@ async def test_whole_calls_stand_and_the_other_is_not_asked(tmp_path: Path) -> N
     assert answer.calls == [("read_file", {})]
     assert (done["finish_reason"], done["rescue"]) == ("tool_calls", "salvage")
     assert (done["salvaged"], done["dropped_calls"], two.asked) == (True, 1, [])
+
+
+@pytest.mark.parametrize("status", [401, 402, 429])
+async def test_another_key_is_tried_before_another_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """P-06: at once; and the key that was refused is left alone from then on."""
+    kind = "openai-compatible"
+    monkeypatch.setenv("OTHER_KEY", "sk-other")
+    keys = [{"id": name.lower(), "secret": f"env:{name}_KEY"} for name in ("TEST", "OTHER")]
+    refused: list[str] = []
+
+    def fussy(asked: Asked) -> Play:
+        """Takes one key only: that which is not asked with first."""
+        key = asked.headers["authorization"]
+        refused[:] = refused or [key]
+        return refusal(status, {}, Retry_After="30") if key in refused else says(kind, "Hello")
+
+    async with upstream(fussy) as one, upstream(says(kind, "no")) as two:
+        file = config_file(
+            tmp_path,
+            named("one", kind, one.url, keys=keys),
+            named("two", kind, two.url),
+            **route(target("one", 0), target("two", 1)),
+        )
+        async with proxy_of(tmp_path, config_file=file) as proxy:
+            session = {"metadata": {"session_id": "s"}}
+            answers = [await proxy.stream(ASK | session) for _ in range(2)]
+
+    assert [answer.text for answer in answers] == ["Hello", "Hello"]
+    assert [len(calls_of(answer)) for answer in answers] == [2, 1]
+    assert len({asked.headers["authorization"] for asked in one.asked}) == 2
+    assert (len(one.asked), two.asked) == (3, [])
 
 
 async def test_the_error_is_the_first_one_and_lists_all_calls(tmp_path: Path) -> None:
