@@ -22,7 +22,8 @@ from codelab_llmproxy.providers import Sending
 from codelab_llmproxy.scopes import NO_TARGET
 
 SPREAD: Final = 0.2
-"""Part of a pause by which it varies, so that callers do not come back together."""
+"""Part of a pause by which it varies, so that callers do not come back together; one that the
+provider asked for is never cut short."""
 OPENING_S: Final = 2.0
 """How long an inference waits for a target that can be asked."""
 LOOK_S: Final = 0.25
@@ -158,7 +159,8 @@ async def run(course: Course, inference: Inference, track: Track) -> None:
             inference.salvage(course.dropped)
             return
         track.metrics.count_wasted("rescue", inference.begin_anew())
-        await track.sleep(step.pause_s * track.jitter.uniform(1 - SPREAD, 1 + SPREAD))
+        least = 1 - SPREAD if error.retry_after_ms is None else 1.0
+        await track.sleep(step.pause_s * track.jitter.uniform(least, 1 + SPREAD))
 
 
 async def _call(course: Course, inference: Inference, track: Track) -> CodelabError | None:

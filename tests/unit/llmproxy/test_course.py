@@ -108,6 +108,20 @@ async def test_trouble_before_the_first_word_is_not_seen() -> None:
     assert 0.4 <= stage.pauses[0] <= 0.6
 
 
+async def test_a_wait_that_the_provider_asked_for_is_kept() -> None:
+    """Wall 1."""
+    pauses = []
+    for _ in range(20):
+        stage = Stage()
+        stage.put(CodelabError(Code.PROVIDER_ERROR, "overloaded", retry_after_ms=2_000))
+        stage.put(say("a"), event({}, "stop"), END)
+        await stage.play()
+        pauses += stage.pauses
+
+    assert len(pauses) == 20
+    assert 2.0 <= min(pauses) <= max(pauses) <= 2.4
+
+
 async def test_the_first_failure_is_the_one_that_is_told() -> None:
     stage = Stage()
     stage.put(DOWN, CodelabError(Code.CONTEXT_TOO_LONG, "context_length"))
