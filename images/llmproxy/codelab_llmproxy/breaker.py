@@ -28,13 +28,23 @@ class Breaker:
     5 s, doubled up to 15 s by each probe that fails. Then one call may probe; success closes.
     """
 
-    __slots__ = ("_calls", "_in_a_row", "_open_s", "_open_until", "_probe_until")
+    __slots__ = (
+        "_begun",
+        "_calls",
+        "_in_a_row",
+        "_open_s",
+        "_open_until",
+        "_probe",
+        "_probe_until",
+    )
 
     def __init__(self) -> None:
         self._calls: deque[tuple[float, bool]] = deque(maxlen=1_000)
         self._in_a_row = 0
         self._open_s = OPEN_S
         self._open_until: float | None = None
+        self._begun = 0
+        self._probe = -1
         self._probe_until = -math.inf
 
     @property
@@ -54,10 +64,12 @@ class Breaker:
             return 0.0
         return max(0.0, self._open_until - now, self._probe_until - now)
 
-    def begin(self, now: float) -> None:
-        """A call starts; on an open breaker it is the probe."""
+    def begin(self, now: float) -> int:
+        """A call starts, and has a number from now on; on an open breaker it is the probe."""
+        self._begun += 1
         if self.is_open:
-            self._probe_until = now + PROBE_S
+            self._probe, self._probe_until = self._begun, now + PROBE_S
+        return self._begun
 
     def succeeded(self, now: float) -> None:
         """A call had a whole answer."""
@@ -65,24 +77,25 @@ class Breaker:
         self._in_a_row, self._open_s = 0, OPEN_S
         self._open_until, self._probe_until = None, -math.inf
 
-    def failed(self, now: float, weight: int, spread: float) -> None:
+    def failed(self, call: int, now: float, weight: int, spread: float) -> None:
         """The provider was to blame; `spread` is about 1, so that replicas do not reopen as one."""
         self._note(now, is_fault=True)
         self._in_a_row += weight
         if self.is_open:
-            self._reopen(now, spread)
+            self._reopen(call, now, spread)
         elif self._in_a_row >= MAX_IN_A_ROW or self._is_half_lost():
             self._open_until = now + self._open_s * spread
 
-    def let_go(self) -> None:
+    def let_go(self, call: int) -> None:
         """A call ended and says nothing; if it was the probe, another may follow."""
-        self._probe_until = -math.inf
-
-    def _reopen(self, now: float, spread: float) -> None:
-        """Stay open for longer where a probe failed; never for less than before."""
-        if self._probe_until > now:
-            self._open_s = min(LONGEST_OPEN_S, 2 * self._open_s)
+        if call == self._probe:
             self._probe_until = -math.inf
+
+    def _reopen(self, call: int, now: float, spread: float) -> None:
+        """Stay open for longer where a probe failed; never for less than before."""
+        if call == self._probe:
+            self._open_s = min(LONGEST_OPEN_S, 2 * self._open_s)
+            self.let_go(call)
         self._open_until = max(self._open_until or now, now + self._open_s * spread)
 
     def _note(self, now: float, *, is_fault: bool) -> None:

@@ -168,15 +168,15 @@ async def _call(course: Course, inference: Inference, track: Track) -> CodelabEr
     is_retry = course.step.rung == "retry"
     ready = course.attempt()
     target = inference.target = course.target
-    track.health.begin(target, is_retry=is_retry)
+    call = track.health.begin(target, is_retry=is_retry)
     try:
         error = await attempt.run(ready, inference, track.metrics, track.ticker)
     except asyncio.CancelledError:
-        track.health.leave(target)
+        track.health.leave(target, call)
         raise
     if error:
         target.provider.blame(error, ready.sending)
-    is_open = track.health.note(target, error)
+    is_open = track.health.note(target, call, error)
     track.metrics.calls.show_breaker(target, is_open=is_open)
     course.dropped = ready.decoder.dropped
     return error

@@ -60,15 +60,15 @@ class Health:
             is_stand_in=target.provider.kind == SCRIPTED,
         )
 
-    def begin(self, target: Target, *, is_retry: bool) -> None:
-        """A call starts."""
+    def begin(self, target: Target, *, is_retry: bool) -> int:
+        """A call starts; returns its number, for `note` or `leave`."""
         doing = self._of(target)
         doing.in_flight += 1
-        doing.breaker.begin(self._clock.monotonic())
         if is_retry:
             self._budgets[target.provider.name].spend()
+        return doing.breaker.begin(self._clock.monotonic())
 
-    def note(self, target: Target, error: CodelabError | None) -> bool:
+    def note(self, target: Target, call: int, error: CodelabError | None) -> bool:
         """How a call ended, `None` for a whole answer; whether the target is left alone now."""
         doing, now = self._of(target), self._clock.monotonic()
         doing.in_flight -= 1
@@ -79,16 +79,16 @@ class Health:
             self._budgets[target.provider.name].regain()
         elif weight := _WEIGHTS.get(error.reason):
             spread = self._uniform(1 - SPREAD, 1 + SPREAD)
-            breaker.failed(now, weight, spread)
+            breaker.failed(call, now, weight, spread)
         else:
-            breaker.let_go()
+            breaker.let_go(call)
         return breaker.is_open
 
-    def leave(self, target: Target) -> None:
+    def leave(self, target: Target, call: int) -> None:
         """A call was given up: nothing is known of how it would have ended."""
         doing = self._of(target)
         doing.in_flight -= 1
-        doing.breaker.let_go()
+        doing.breaker.let_go(call)
 
     def last_error(self, targets: Sequence[Target]) -> str | None:
         """The class of the last failure of the first of some targets that had one."""

@@ -4,7 +4,7 @@ from codelab_llmproxy.breaker import Breaker, RetryBudget
 def opened(at: float = 100.0) -> Breaker:
     breaker = Breaker()
     for _ in range(3):
-        breaker.failed(at, 1, 1.0)
+        breaker.failed(0, at, 1, 1.0)
     return breaker
 
 
@@ -12,7 +12,7 @@ def test_three_faults_in_a_row_open_it_for_five_seconds() -> None:
     breaker, waits = Breaker(), list[float]()
 
     for _ in range(3):
-        breaker.failed(100, 1, 1.1)
+        breaker.failed(0, 100, 1, 1.1)
         waits.append(round(breaker.wait_s(101), 3))
 
     assert waits == [0, 0, 4.5]
@@ -25,18 +25,18 @@ def test_three_faults_in_a_row_open_it_for_five_seconds() -> None:
 def test_silence_counts_double() -> None:
     breaker = Breaker()
 
-    breaker.failed(100, 2, 1.0)
+    breaker.failed(0, 100, 2, 1.0)
     before = breaker.is_open
-    breaker.failed(100, 2, 1.0)
+    breaker.failed(0, 100, 2, 1.0)
 
     assert (before, breaker.is_open) == (False, True)
 
 
 def test_a_whole_answer_starts_the_count_anew_and_closes() -> None:
     breaker = Breaker()
-    breaker.failed(100, 2, 1.0)
+    breaker.failed(0, 100, 2, 1.0)
     breaker.succeeded(100)
-    breaker.failed(100, 2, 1.0)
+    breaker.failed(0, 100, 2, 1.0)
     broken = opened()
     broken.succeeded(101)
 
@@ -50,7 +50,7 @@ def test_half_of_many_calls_open_it_too() -> None:
     for number in range(5):
         assert not breaker.is_open, number
         breaker.succeeded(100)
-        breaker.failed(100, 1, 1.0)
+        breaker.failed(0, 100, 1, 1.0)
 
     assert breaker.is_open
 
@@ -60,7 +60,7 @@ def test_what_is_long_ago_does_not_count() -> None:
 
     for number in range(12):
         breaker.succeeded(100 + 3 * number)
-        breaker.failed(100 + 3 * number, 1, 1.0)
+        breaker.failed(0, 100 + 3 * number, 1, 1.0)
 
     assert not breaker.is_open
 
@@ -70,9 +70,9 @@ def test_one_call_may_probe_and_a_failed_one_doubles_the_wait() -> None:
 
     for now in (105.0, 115.0, 130.0):
         assert breaker.wait_s(now) == 0
-        breaker.begin(now)
+        probe = breaker.begin(now)
         assert breaker.wait_s(now + 0.1) > 0
-        breaker.failed(now, 1, 1.0)
+        breaker.failed(probe, now, 1, 1.0)
         waits.append(breaker.wait_s(now))
 
     assert waits == [10, 15, 15]
@@ -81,9 +81,9 @@ def test_one_call_may_probe_and_a_failed_one_doubles_the_wait() -> None:
 def test_calls_that_began_before_extend_the_wait_and_never_double_it() -> None:
     breaker = opened()
 
-    breaker.failed(101, 1, 1.0)
+    breaker.failed(0, 101, 1, 1.0)
     late = breaker.wait_s(101)
-    breaker.failed(101.5, 1, 0.1)
+    breaker.failed(0, 101.5, 1, 0.1)
 
     assert (late, breaker.wait_s(101.5)) == (5, 4.5)
 
@@ -91,11 +91,22 @@ def test_calls_that_began_before_extend_the_wait_and_never_double_it() -> None:
 def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
     breaker = opened()
 
-    breaker.begin(105)
+    before, probe = breaker.begin(105), breaker.begin(105)
+    breaker.let_go(before)
     held = breaker.wait_s(106)
-    breaker.let_go()
+    breaker.let_go(probe)
 
     assert (held, breaker.wait_s(106)) == (29, 0)
+
+
+def test_a_call_that_fails_besides_the_probe_is_not_taken_for_it() -> None:
+    breaker = opened()
+
+    early = breaker.begin(105)
+    breaker.begin(105)
+    breaker.failed(early, 105, 1, 1.0)
+
+    assert breaker.wait_s(105) == 30
 
 
 def test_a_budget_is_spent_by_retries_and_grows_with_answers() -> None:

@@ -266,7 +266,7 @@ async def test_what_nobody_can_be_asked_is_an_error_of_the_answer() -> None:
 async def test_where_all_are_held_back_the_error_says_why() -> None:
     stage = Stage()
     for _ in range(3):
-        stage.track.health.note(stage.targets[0], DOWN)
+        stage.track.health.note(stage.targets[0], 0, DOWN)
 
     error = await Course(stage.request, stage.targets, stage.track).open()
 
@@ -288,7 +288,7 @@ async def test_an_answer_of_which_nothing_was_seen_is_given_up_in_time() -> None
 async def test_a_probe_that_is_cancelled_lets_the_next_one_go() -> None:
     stage = Stage()
     for _ in range(3):
-        stage.track.health.note(stage.targets[0], DOWN)
+        stage.track.health.note(stage.targets[0], 0, DOWN)
     stage.clock.advance(6)
     stage.course = Course(stage.request, stage.targets, stage.track)
 

@@ -38,12 +38,12 @@ def test_faults_of_a_target_hold_it_back_until_one_call_succeeds() -> None:
     clock = HandClock()
     health, target = Health(clock, largest), stage_target()
 
-    opened = [health.note(target, fault("reset")) for _ in range(3)]
+    opened = [health.note(target, 0, fault("reset")) for _ in range(3)]
     held = health.standing(target).wait_s
     clock.advance(6)
-    health.begin(target, is_retry=False)
+    probe = health.begin(target, is_retry=False)
     probed = health.standing(target).wait_s
-    closed = health.note(target, None)
+    closed = health.note(target, probe, None)
 
     assert opened == [False, False, True]
     assert held == 5.5
@@ -55,14 +55,14 @@ def test_a_probe_that_was_given_up_or_met_a_limit_makes_room_for_the_next() -> N
     clock = HandClock()
     health, target = Health(clock, largest), stage_target()
     for _ in range(3):
-        health.note(target, fault("silent"))
+        health.note(target, 0, fault("silent"))
     clock.advance(20)
 
     waits = []
-    for end in (lambda: health.leave(target), lambda: health.note(target, fault("rate_limited"))):
-        health.begin(target, is_retry=False)
-        end()
-        waits.append(health.standing(target).wait_s)
+    health.leave(target, health.begin(target, is_retry=False))
+    waits.append(health.standing(target).wait_s)
+    health.note(target, health.begin(target, is_retry=False), fault("rate_limited"))
+    waits.append(health.standing(target).wait_s)
 
     assert waits == [0, 0]
 
@@ -74,7 +74,7 @@ def test_what_its_provider_holds_back_counts_too() -> None:
     provider.held = Hold(9.0, is_denied=True)
     denied = health.standing(target)
     for _ in range(3):
-        health.note(target, fault("silent"))
+        health.note(target, 0, fault("silent"))
     broken = health.standing(target)
 
     assert denied == replace(WELL, wait_s=9.0, is_denied=True)
@@ -89,7 +89,7 @@ def test_retries_of_a_provider_are_counted_over_all_inferences() -> None:
         health.begin(target, is_retry=False)
     spent = health.standing(target).may_repeat
     for _ in range(5):
-        health.note(target, None)
+        health.note(target, 0, None)
 
     assert (spent, health.standing(target).may_repeat) == (False, True)
 
@@ -101,9 +101,8 @@ def test_a_target_is_shown_with_its_calls_and_its_last_failure() -> None:
     for end in (None, fault("cut"), CodelabError(Code.INTERNAL)):
         health.begin(target, is_retry=False)
         views.append(health.view("stage", "stage"))
-        health.note(target, end)
-    health.begin(target, is_retry=False)
-    health.leave(target)
+        health.note(target, 0, end)
+    health.leave(target, health.begin(target, is_retry=False))
     views.append(health.view("stage", "stage"))
 
     assert [(view.in_flight, view.last_error) for view in views] == [
@@ -120,9 +119,9 @@ def test_a_provider_that_comes_back_is_asked_again_in_time() -> None:
 
     while clock.now < began + 120:
         if not health.standing(target).wait_s:
-            health.begin(target, is_retry=False)
+            call = health.begin(target, is_retry=False)
             asked.append(clock.now - began)
-            health.note(target, fault("overloaded") if asked[-1] < 60 else None)
+            health.note(target, call, fault("overloaded") if asked[-1] < 60 else None)
         clock.advance(4)
 
     in_trouble = [at for at in asked if at < 60]
