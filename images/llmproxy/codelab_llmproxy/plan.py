@@ -146,9 +146,9 @@ class Plan:
         pause_s = self._pause_s(scope, error, now) if shown or now.may_repeat else None
         is_full = not shown and self._calls[self._target] >= MAX_PER_TARGET
         if pause_s is not None and not is_full:
-            is_short = pause_s <= PATIENCE_S
-            stays = not shown and scope in STAYS and not self._is_scarce(others)
-            if not others or (is_short and (stays or self._outranks(others, targets))):
+            is_free = pause_s <= PATIENCE_S and (shown or not self._is_scarce(others))
+            stays = not shown and scope in STAYS
+            if not others or (is_free and (stays or self._outranks(others, targets))):
                 return Next("restart" if shown else "retry", pause_s, self._target)
         if others:
             return Next("restart" if shown else "failover", 0.0, others[0])

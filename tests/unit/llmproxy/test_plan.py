@@ -153,8 +153,9 @@ def test_a_spare_is_for_nothing_else() -> None:
     assert begun(*targets).after(error("silent"), Shown.NOTHING, targets) == NONE
 
 
-def test_every_target_is_asked_before_the_calls_are_used_up() -> None:
-    targets = [ONE, TWO, THREE]
+@pytest.mark.parametrize("last", [THREE, replace(THREE, is_stand_in=True)])
+def test_every_target_is_asked_before_the_calls_are_used_up(last: Standing) -> None:
+    targets = [ONE, TWO, last]
     plan = begun(*targets)
 
     steps = [plan.after(error("reset"), Shown.NOTHING, targets) for _ in range(4)]
