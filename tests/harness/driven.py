@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from codelab_operator.children import Manifest, ObjectKey, Offering
 from codelab_operator.events import Note
 from codelab_operator.findings import Health
-from codelab_operator.handlers import SELECTOR, gone
-from codelab_operator.inbox import Listing
+from codelab_operator.handlers import SELECTOR
+from codelab_operator.inbox import Listing, gone
 from codelab_operator.intake import Intake
 from codelab_operator.key_queue import KeyQueue
 from codelab_operator.kinds import AGENT, CHILDREN, LEASE, Kind
