@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from codelab_core.clock import Clock, rfc3339
 from codelab_operator.api_errors import ApiError, FencedError
 from codelab_operator.api_group import GROUP_VERSION, KIND
+from codelab_operator.asking import Asking, asking, remembered
 from codelab_operator.carrying import LeavingError, Report, Work, carry_out
 from codelab_operator.children import Agent, Child, Manifest, Offering
 from codelab_operator.cluster import Cluster
@@ -23,7 +24,7 @@ from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rendered import Rendered
 from codelab_operator.rollout import Wave, first_unsettled_wave
 from codelab_operator.rotation import Rotation, is_rotation_due
-from codelab_operator.transitions import is_ready, is_settled, notes, readiness
+from codelab_operator.transitions import is_ready, notes, readiness
 from codelab_operator.workqueue import Outcome
 
 STATUS_S: Final = 1.0
@@ -38,11 +39,11 @@ class Surroundings(Protocol):
     def rediscover(self) -> None:
         """A kind is not served any more, or may be by now."""
 
-    def health(self, key: AgentKey) -> Health:
-        """The last facts from the services."""
+    def health(self, key: AgentKey) -> Health | None:
+        """The last facts from the services; None: they were never asked."""
 
-    def settled(self, key: AgentKey, *, is_settled: bool) -> None:
-        """Whether the services have to be asked often."""
+    def ask(self, key: AgentKey, what: Asking) -> None:
+        """What the services have to be asked from now on."""
 
     def forgotten(self, key: AgentKey) -> None:
         """The agent is gone."""
@@ -184,21 +185,21 @@ class Reconciler:
     async def _say(self, key: AgentKey, memory: AgentMemory, this: Pass) -> None:
         """Write the status if it says anything new."""
         children = self._cluster.observe(key).children
+        before, now = this.resource.get("status") or {}, self._now()
         found = Findings(
             this.children,
             children,
             this.wave,
             self._around.offering(),
             this.report.failures,
-            self._around.health(key),
+            self._around.health(key) or remembered(before),
             this.rotation,
             memory.drift.fights(self._clock.monotonic()),
         )
-        before, now = this.resource.get("status") or {}, self._now()
         status = conditions(this.agent, found, before, now)
         this.look_again(overdue_in_s(this.agent, status, now))
         ready = is_ready(status)
-        self._around.settled(key, is_settled=is_settled(status))
+        self._around.ask(key, asking(this.agent, status))
         wait_s = memory.status_at + STATUS_S - self._clock.monotonic()
         if status != before and wait_s > 0 and readiness(status) == readiness(before):
             this.look_again(wait_s)
