@@ -54,7 +54,7 @@ class Intake:
     def _saw(self, seen: Sighting) -> None:
         """An object as a stream showed it."""
         if seen.key.kind == LEASE.name:
-            if seen.key == self._lease[0] and self._lease[1].encode() in seen.body:
+            if seen.key == self._lease[0] and self._lease[1].encode() in seen.rest:
                 self.lease_seen_at = self._clock.monotonic()
             return
         if self._cluster.saw(seen) and seen.agent:
