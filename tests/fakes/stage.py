@@ -34,25 +34,6 @@ CONFIG = parse_config(
 )
 
 
-class HandClock:
-    """Stands still but for `advance`."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def wall_ms(self) -> int:
-        """Milliseconds of the hand."""
-        return int(self.now * 1000)
-
-    def monotonic(self) -> float:
-        """Seconds of the hand."""
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Move on."""
-        self.now += seconds
-
-
 class StageProvider:
     """Serves the model `stage`; a test puts pieces of the stream, exceptions, and `END`.
 

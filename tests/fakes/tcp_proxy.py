@@ -6,6 +6,8 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fakes.passing import pass_on
+
 
 class TcpProxy:
     """Forwards bytes between clients and one target."""
@@ -40,22 +42,9 @@ class TcpProxy:
             return
         self._writers |= {writer, far_writer}
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pump(reader, far_writer))
-                tasks.create_task(self._pump(far_reader, writer))
+            await pass_on((reader, writer), (far_reader, far_writer))
         finally:
             self._writers -= {writer, far_writer}
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One direction, until either end is gone."""
-        try:
-            while piece := await reader.read(65_536):
-                writer.write(piece)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 
 from codelab_core.server import cancelled_at_end
+from fakes.passing import Streams, pass_on
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 PLAIN_S = 5
 TLS_HANDSHAKE = b"\x16"
 
@@ -47,9 +47,7 @@ class TlsRelay:
             with closing(writer):
                 far_reader, far_writer = await self._far()
                 with closing(far_writer):
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(_pump(reader, far_writer))
-                        tasks.create_task(_pump(far_reader, writer))
+                    await pass_on((reader, writer), (far_reader, far_writer))
 
     def close(self) -> None:
         """Close what was accepted too late to be served."""
@@ -80,24 +78,11 @@ async def _opened(near: socket.socket, context: ssl.SSLContext | None) -> Stream
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One direction, until either end is gone."""
-    try:
-        while piece := await reader.read(65_536):
-            writer.write(piece)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-
 @asynccontextmanager
 async def tls_relay(
     context: ssl.SSLContext, far: Callable[[], Awaitable[Streams]], port: int = 0
 ) -> AsyncIterator[TlsRelay]:
     """A relay on a local port, by default a free one."""
-
     relay = TlsRelay(context, far)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,10 +20,10 @@ from codelab_operator.live_cluster import LiveCluster
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, sighting
 from codelab_operator.reconcile import Reconciler
+from fakes.clock import HandClock
 from fakes.cluster.direct import DirectApi
 from fakes.cluster.server import FakeCluster
 from fakes.cluster.watching import View, line_of
-from fakes.still_clock import StillClock
 
 WATCHED = (AGENT, *CHILDREN)
 LEASE_KEY = ObjectKey(LEASE.api_version, LEASE.name, "default", "codelab-operator")
@@ -79,7 +79,7 @@ class Neighbours:
 class Driven:
     """One operator on a fake cluster. `leads`: whether its fence is open."""
 
-    def __init__(self, cluster: FakeCluster, clock: StillClock) -> None:
+    def __init__(self, cluster: FakeCluster, clock: HandClock) -> None:
         self.cluster, self.clock = cluster, clock
         self.leads = True
         self.metrics = Metrics(CollectorRegistry())
@@ -159,12 +159,12 @@ class Driven:
             due, now = self.queue.next_due(), self.clock.monotonic()
             if due is None or due - now > horizon_s:
                 return
-            self.clock.go(max(due - now, 0.0))
+            self.clock.advance(max(due - now, 0.0))
         raise AssertionError("it never comes to rest")
 
     async def resync(self, span_s: float = RESYNC_S, horizon_s: float = HORIZON_S) -> None:
         """Time goes on, then every agent is looked at."""
-        self.clock.go(span_s)
+        self.clock.advance(span_s)
         for key in self.live.observations.agents():
             self.queue.add(key, self.clock.monotonic())
         await self.settle(horizon_s)

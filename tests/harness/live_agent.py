@@ -1,7 +1,6 @@
 """An agent on a real cluster that tests disturb while it works."""
 
 import json
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from codelab_client.places import Gateway
 from harness.commands import run
 from harness.kubernetes import Cluster, Manifest, agent
+from harness.reached import gateway_of
 
 SERVICES = ("gateway", "runtime", "llmproxy")
 LITTLE = {"replicas": 2, "resources": {"requests": {"cpu": "20m"}}}
@@ -96,8 +96,5 @@ def live_agent(
     prepare()
     cluster.apply(_manifest(node_port, spec), namespace)
     cluster.ready(NAME, namespace)
-    (node,) = cluster.listed("nodes", "default")
-    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
-    token = b64decode(cluster.get("secret", f"{NAME}-client", namespace)["data"]["token"]).decode()
-    yield LiveAgent(cluster, namespace, node_port, Gateway(f"http://{address}:{node_port}", token))
+    yield LiveAgent(cluster, namespace, node_port, gateway_of(cluster, NAME, namespace))
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")

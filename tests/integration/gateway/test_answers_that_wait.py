@@ -1,11 +1,14 @@
 """A person who takes their time: gateways come and go, clients too; the answer lands once."""
 
+import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.front import front
+from harness.jumping_loop import JumpingLoop
 from harness.services import INTERNAL_KEY, services
 from harness.sockets import Frame, RawSocket, opened
 
@@ -14,6 +17,7 @@ DIFF = "--- a/a.txt\\n+++ b/a.txt\\n@@ @@\\n-one\\n+1\\n two\\n"
 REVIEW = (
     'call read_file with {"path": "a.txt"} then call apply_patch_review with {"diff": "' + DIFF
 ) + '"}'
+THOUGHT_S = 600.0
 TEXT: Frame = {"success": True, "content": "one\ntwo\n"}
 
 
@@ -78,3 +82,34 @@ async def test_an_answer_lands_once_after_the_gateway_and_the_client_were_replac
         "c3",
     )
     assert frames[-1]["is_final"] is True
+
+
+def test_ten_minutes_of_thought_are_cut_by_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """G-14: the socket, the stream behind it and the turn wait, in the loop's own time."""
+    caplog.set_level(logging.INFO)
+
+    async def thought() -> list[Frame]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, JumpingLoop)
+        async with (
+            services("embedded:memory", tmp_path) as platform,
+            opened(f"{platform.socket_url}/ws/thinker") as socket,
+        ):
+            await socket.hello("c1")
+            call = await asked(socket, QUESTION, "prompt_user")
+            began = loop.time()
+            await loop.pass_by(THOUGHT_S)
+            assert loop.time() - began >= THOUGHT_S
+            answer = {"type": "tool_result", "call_id": call["call_id"], "cid": "a1"}
+            await socket.send({**answer, "result": {"action": "Yes"}})
+            frames = await socket.final()
+            assert "runtime not reached" not in [record.getMessage() for record in caplog.records]
+            return frames
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        frames = runner.run(thought())
+
+    assert [f["outcome"] for f in frames if f["type"] == "tool_resolved"] == ["completed"]
+    assert {"welcome", "resync", "error"}.isdisjoint(frame["type"] for frame in frames)

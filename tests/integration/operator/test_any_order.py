@@ -17,13 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from codelab_operator.api_group import KIND, ROTATION_ANNOTATION
 from codelab_operator.kinds import AGENT, CHILDREN
+from fakes.clock import HandClock
 from fakes.cluster import writes
 from fakes.cluster.answers import RefusedError
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
 from fakes.cluster.store import Change, Collection
 from fakes.cluster.writes import Write
-from fakes.still_clock import StillClock
 from harness.driven import RESYNC_S, CrashError, Driven, crash, turns
 from harness.operators import comparable
 
@@ -81,7 +81,7 @@ def undisturbed(name: str, spec: str) -> Json:
 
     async def made() -> Json:
         cluster = FakeCluster()
-        operator = Driven(cluster, StillClock())
+        operator = Driven(cluster, HandClock())
         body = {"metadata": {"name": name}, "spec": json.loads(spec)}
         agents = cluster.store.of(KIND)
         writes.create(cluster.store, agents, Write("ns", name, "kubectl"), body)
@@ -111,7 +111,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.cluster, self.clock = FakeCluster(), StillClock()
+        self.cluster, self.clock = FakeCluster(), HandClock()
         self.cluster.store.listeners.append(self.judge)
         self.operator = Driven(self.cluster, self.clock)
         self.wrong: list[str] = []
@@ -203,7 +203,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(span_s=st.sampled_from([0.05, 1.0, 20.0, 70.0, RESYNC_S]))
     def wait(self, span_s: float) -> None:
         """Time goes by."""
-        self.clock.go(span_s)
+        self.clock.advance(span_s)
 
     @rule(what=st.sampled_from(TROUBLE), skip=st.integers(0, 5), times=st.integers(1, 4))
     def trouble(self, what: Any, skip: int, times: int) -> None:

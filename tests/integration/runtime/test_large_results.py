@@ -71,6 +71,7 @@ async def test_a_whole_result_sent_again_leaves_nothing(agent: Agent) -> None:
 async def test_another_result_for_an_answered_call_leaves_nothing(agent: Agent) -> None:
     call_id = await asked(agent)
     await agent.post("tool_result", call_id=call_id, result=READ)
+    await agent.until("turn_completed")
 
     await send(agent, call_id, 0, '{"success"')
     refused = await send(agent, call_id, 1, ":true}", last=True)

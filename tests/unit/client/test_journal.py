@@ -11,24 +11,12 @@ from hypothesis import strategies as st
 
 from codelab_client.journal import KEPT_MS, CallKey, Journal, Record
 from codelab_core.clock import SYSTEM_CLOCK
+from fakes.clock import HandClock
 from fakes.memory import memory_folder
 
 KEY, OTHER = CallKey("c1-1-0", "digest"), CallKey("c1-1-1", "digest")
 FILES = [{"path": "é", "op": "create", "pre_sha": "absent", "post_sha": "0" * 64}]
 ANSWER = {"result": {"success": True}}
-
-
-class SetClock:
-    """A clock that stands."""
-
-    def __init__(self, wall_ms: int) -> None:
-        self.now_ms = wall_ms
-
-    def wall_ms(self) -> int:
-        return self.now_ms
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 def opened(folder: Path, session: str = "s1") -> Journal:
@@ -226,13 +214,13 @@ def test_a_disk_without_room_keeps_whole_lines_only(tmp_path: Path) -> None:
 
 
 def test_records_of_sessions_that_rested_for_seven_days_go(tmp_path: Path) -> None:
-    clock = SetClock(10 * KEPT_MS)
+    clock = HandClock(10 * KEPT_MS / 1000)
     folder = tmp_path / "state"
     for session, age_ms in (("old", KEPT_MS + 1000), ("young", KEPT_MS - 1000)):
         Journal(folder, session, clock).answer(KEY, ANSWER)
         for path in folder.glob("*.jsonl"):
-            if path.stat().st_mtime > clock.now_ms / 1000:
-                os.utime(path, (0, (clock.now_ms - age_ms) / 1000))
+            if path.stat().st_mtime > clock.now:
+                os.utime(path, (0, clock.now - age_ms / 1000))
 
     Journal(folder, "new", clock).prune()
 
@@ -241,7 +229,7 @@ def test_records_of_sessions_that_rested_for_seven_days_go(tmp_path: Path) -> No
 
 
 def test_a_record_that_is_in_use_is_not_pruned(tmp_path: Path) -> None:
-    clock = SetClock(10 * KEPT_MS)
+    clock = HandClock(10 * KEPT_MS / 1000)
     journal = Journal(tmp_path / "state", "s1", clock)
     journal.answer(KEY, ANSWER)
     os.utime(record_file(tmp_path), (0, 0))

@@ -43,7 +43,7 @@ async def test_an_unknown_socket_path_is_refused_by_http(gateway: Front) -> None
 async def test_a_head_that_is_too_large_is_refused_before_it_ends(gateway: Front) -> None:
     async with await anyio.connect_tcp("127.0.0.1", gateway.running.port) as stream:
         await stream.send(b"GET /health HTTP/1.1\r\nHost: a\r\nX-Large: " + b"x" * 33_000)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             answer = await stream.receive()
 
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -82,6 +82,6 @@ async def test_settings_that_cannot_be_used_stop_the_start() -> None:
 async def test_a_listener_that_is_bound_already_is_used(runtime: FakeRuntime) -> None:
     listener = bind("127.0.0.1", 0)
     fields = {"runtime_url": runtime.url, "auth_mode": "dev", "embedded": True}
-    with anyio.fail_after(5), listener:
+    with anyio.fail_after(20), listener:
         async with opened_gateway(GatewaySettings.exactly(**fields), listener=listener) as running:
             assert running.port == listener.getsockname()[1]

@@ -203,7 +203,7 @@ async def test_a_frame_before_the_runtime_has_answered_is_not_lost(
     runtime.replies["/attach"].insert(0, Reply(503, {}))
     async with plain(gateway) as socket:
         await socket.send({"type": "user_message", "content": "hi"})
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             (asked,) = await runtime.until("/message")
 
     assert orjson.loads(orjson.dumps(asked.body["message"]))["content"] == "hi"

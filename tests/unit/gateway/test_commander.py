@@ -49,7 +49,7 @@ class Desk:
 @asynccontextmanager
 async def desk(runtime: FakeRuntime) -> AsyncIterator[Desk]:
     endpoints = Endpoints(runtime.url, HandClock(), Metrics(CollectorRegistry()))
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with (
             RuntimeClient(endpoints, None, jitter_source()) as client,
             anyio.create_task_group() as tasks,

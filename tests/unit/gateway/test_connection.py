@@ -295,7 +295,7 @@ async def test_open_sockets_are_counted_and_gone_ones_are_not(
         third.socket.transport.abort()
     await runtime.until("/detach")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while await gateway.metric("gateway_ws_connections"):
             await anyio.lowlevel.checkpoint()
     pongs = 'codelab_gateway_frames_total{direction="out",type="pong"}'

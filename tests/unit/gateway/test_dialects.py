@@ -46,7 +46,7 @@ class Ends:
 
     async def acked(self, count: int = 1) -> list[int]:
         """Numbers that the runtime was told; every round is let through in full."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.commander.run)
                 asked = await self.runtime.until("/ack", count)

@@ -81,7 +81,7 @@ async def test_attaching_waits_for_a_runtime(runtime: FakeRuntime, membership: M
     away = Reply.refusal(503, "UNAVAILABLE", "draining")
     runtime.replies["/attach"] = [away, away, away, Reply(200, {"epoch": EPOCH, "head": 3})]
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         answer = await attach(membership, PARTY)
 
     assert answer == {"epoch": EPOCH, "head": 3}
@@ -143,7 +143,7 @@ async def test_a_snapshot_is_waited_for(runtime: FakeRuntime, client: RuntimeCli
     away = Reply.refusal(503, "UNAVAILABLE", "store_unavailable")
     runtime.replies["/snapshot"] = [away, away, away, Reply(200, good)]
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         assert await snapshot(client, PARTY) == good
 
 
@@ -164,7 +164,7 @@ async def test_without_a_snapshot_there_is_no_beginning(
     monkeypatch.setattr(module, "SNAPSHOT_TIMEOUT_S", 0.1)
     runtime.replies["/snapshot"] = [reply]
 
-    with anyio.fail_after(5), pytest.raises(CodelabError) as refused:
+    with anyio.fail_after(20), pytest.raises(CodelabError) as refused:
         await snapshot(client, PARTY)
 
     assert refused.value.code is code

@@ -59,7 +59,7 @@ async def test_leaving_never_overtakes_a_joining_that_was_given_up(
 ) -> None:
     """Else the runtime keeps a driver that is gone."""
     hold = runtime.hold("/attach")
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(membership.attach, "alice", BODY)
             await runtime.until("/attach")
@@ -81,7 +81,7 @@ async def test_a_leaving_that_is_refused_is_let_go(
     runtime.replies["/detach"] = [Reply.refusal(404, "SESSION_NOT_FOUND")]
 
     membership.leave("s", "alice", "x_1")
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         await membership.settled()
         await membership.settled()
 

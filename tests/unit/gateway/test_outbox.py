@@ -42,7 +42,7 @@ class Box:
 
 async def pumped(box: Box, socket: Socket, then: Callable[[], Any]) -> None:
     """Pump while `then` runs."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(box.outbox.pump, socket.send)
             await then()
@@ -116,7 +116,7 @@ async def test_the_pump_ends_when_the_peer_is_gone() -> None:
     socket.fault = ConnectionResetError()
     box.outbox.push(b"1")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         await box.outbox.pump(socket.send)
 
     assert box.counted == []
@@ -146,7 +146,7 @@ async def test_a_peer_that_makes_no_room_is_slow(monkeypatch: pytest.MonkeyPatch
     for _ in range(4):
         box.outbox.push(b"x")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         await box.outbox.room()
         await box.outbox.room()
 

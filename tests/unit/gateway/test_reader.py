@@ -85,7 +85,7 @@ def reader(
 
 
 async def run(owner: Owner, *frames: Any, **fields: Any) -> Owner:
-    with anyio.fail_after(5), pytest.raises(LeftError):
+    with anyio.fail_after(20), pytest.raises(LeftError):
         await reader(owner, Socket(*frames), **fields).run()
     return owner
 

@@ -13,7 +13,8 @@ from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.course import prepare
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from fakes.stage import END, HandClock, StageProvider, event, stage_catalogue
+from fakes.clock import HandClock
+from fakes.stage import END, StageProvider, event, stage_catalogue
 
 
 class Stage:

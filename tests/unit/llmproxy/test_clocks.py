@@ -6,7 +6,7 @@ import pytest
 from codelab_core.errors import CodelabError
 from codelab_core.llm_config import ClocksConfig
 from codelab_llmproxy.clocks import Limits, Phase, Ticker, Watch, limits_of
-from fakes.stage import HandClock
+from fakes.clock import HandClock
 
 
 class Call:

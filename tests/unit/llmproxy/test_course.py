@@ -11,7 +11,8 @@ from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.course import Track, affinity_of, prepare, run
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
-from fakes.stage import END, HandClock, StageProvider, event, stage_catalogue
+from fakes.clock import HandClock
+from fakes.stage import END, StageProvider, event, stage_catalogue
 
 CALL = {"index": 0, "id": "x", "function": {"name": "a", "arguments": "{}"}}
 NEXT = {"index": 1, "id": "y", "function": {"name": "b", "arguments": "{"}}

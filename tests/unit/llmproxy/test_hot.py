@@ -14,7 +14,8 @@ from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint, read_body
 from codelab_llmproxy.inference import HEARTBEAT
 from codelab_llmproxy.inferences import Inferences
 from codelab_llmproxy.metrics import Metrics
-from fakes.stage import HandClock, StageOffer, StageProvider, stage_catalogue
+from fakes.clock import HandClock
+from fakes.stage import StageOffer, StageProvider, stage_catalogue
 
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
 

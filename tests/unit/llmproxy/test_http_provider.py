@@ -16,7 +16,8 @@ from codelab_llmproxy.http_provider import CHECK_S, HttpProvider
 from codelab_llmproxy.keys import Key, KeyRing
 from codelab_llmproxy.openai_dialect import OPENAI
 from codelab_llmproxy.providers import Sending
-from fakes.stage import FACTS, HandClock
+from fakes.clock import HandClock
+from fakes.stage import FACTS
 from fakes.upstreams import Play, Upstream, refusal, upstream
 
 WHOLE = Play((b"data: one\n\n", b"data: two\n\n"))

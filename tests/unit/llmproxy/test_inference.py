@@ -10,7 +10,8 @@ from codelab_llmproxy.chunks import Content, Finish, Text, Thought
 from codelab_llmproxy.inference import HEARTBEAT, Inference, Reader
 from codelab_llmproxy.plan import Shown
 from codelab_llmproxy.record import MAX_BYTES
-from fakes.stage import HandClock, stage_target
+from fakes.clock import HandClock
+from fakes.stage import stage_target
 
 TARGET = stage_target()
 DONE = (

@@ -14,7 +14,8 @@ from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.inferences import Inferences
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import parse
-from fakes.stage import HandClock, StageOffer, StageProvider, stage_catalogue
+from fakes.clock import HandClock
+from fakes.stage import StageOffer, StageProvider, stage_catalogue
 
 
 class World:

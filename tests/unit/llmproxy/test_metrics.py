@@ -3,7 +3,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.metrics import Metrics
-from fakes.stage import CONFIG, HandClock, StageProvider, stage_catalogue, stage_target
+from fakes.clock import HandClock
+from fakes.stage import CONFIG, StageProvider, stage_catalogue, stage_target
 
 TARGET = stage_target()
 NAMES = 'model="stage",provider="stage"'

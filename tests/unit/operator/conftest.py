@@ -9,9 +9,9 @@ from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator.connection import Connection
 from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
+from fakes.clock import HandClock
 from fakes.cluster.server import FakeCluster
 from fakes.cluster.serving import fake_cluster
-from fakes.still_clock import StillClock
 from harness.driven import Driven
 
 
@@ -23,9 +23,9 @@ async def cluster() -> AsyncIterator[FakeCluster]:
 
 
 @pytest.fixture
-def clock() -> StillClock:
+def clock() -> HandClock:
     """A clock that stands."""
-    return StillClock()
+    return HandClock()
 
 
 @pytest.fixture
@@ -44,6 +44,6 @@ async def kube(cluster: FakeCluster, metrics: Metrics) -> AsyncIterator[Kube]:
 
 
 @pytest.fixture
-def driven(cluster: FakeCluster, clock: StillClock) -> Driven:
+def driven(cluster: FakeCluster, clock: HandClock) -> Driven:
     """An operator whose time and streams are in the hands of the test."""
     return Driven(cluster, clock)

@@ -14,15 +14,15 @@ from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey
 from codelab_operator.settings import OperatorSettings
+from fakes.clock import HandClock
 from fakes.cluster.server import FakeCluster
-from fakes.still_clock import StillClock
 from harness.waiting import until
 
 A = AgentKey("ns", "a")
 
 
 async def test_each_question_and_message_reaches_its_place(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     served: list[tuple[Kind, ...]] = []
     changed: list[AgentKey] = []

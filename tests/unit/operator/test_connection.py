@@ -6,10 +6,10 @@ import pytest
 
 from codelab_operator.connection import TOKEN_LIFE_S, Connection, NoClusterError, connection
 from codelab_operator.settings import SERVICE_ACCOUNT, OperatorSettings
-from fakes.still_clock import StillClock
+from fakes.clock import HandClock
 
 
-def test_settings_come_before_the_surroundings(clock: StillClock) -> None:
+def test_settings_come_before_the_surroundings(clock: HandClock) -> None:
     settings = OperatorSettings.exactly(
         api_url="https://api:6443/", kubernetes_service_host="10.0.0.1"
     )
@@ -27,7 +27,7 @@ def test_settings_come_before_the_surroundings(clock: StillClock) -> None:
     ],
 )
 def test_in_a_pod_everything_is_where_the_kubelet_puts_it(
-    clock: StillClock, host: str, url: str
+    clock: HandClock, host: str, url: str
 ) -> None:
     settings = OperatorSettings.exactly(
         kubernetes_service_host=host, kubernetes_service_port="6443"
@@ -42,13 +42,13 @@ def test_in_a_pod_everything_is_where_the_kubelet_puts_it(
     )
 
 
-def test_without_settings_and_pod_there_is_no_cluster(clock: StillClock) -> None:
+def test_without_settings_and_pod_there_is_no_cluster(clock: HandClock) -> None:
     with pytest.raises(NoClusterError):
         connection(OperatorSettings.exactly(), clock.monotonic)
 
 
 def test_a_rotated_token_is_read_after_half_a_minute_or_a_refusal(
-    clock: StillClock, tmp_path: Path
+    clock: HandClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
     file.write_text("one\n")
@@ -56,9 +56,9 @@ def test_a_rotated_token_is_read_after_half_a_minute_or_a_refusal(
     seen = [place.token()]
 
     file.write_text("two\n")
-    clock.go(TOKEN_LIFE_S - 1)
+    clock.advance(TOKEN_LIFE_S - 1)
     seen.append(place.token())
-    clock.go(1)
+    clock.advance(1)
     seen.append(place.token())
     file.write_text("three\n")
     place.doubt()

@@ -5,9 +5,9 @@ import asyncio
 from codelab_operator.events import LONGEST_NOTE, LONGEST_QUEUE, Events, Note
 from codelab_operator.kube import Kube
 from codelab_operator.metrics import Metrics
+from fakes.clock import HandClock
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
-from fakes.still_clock import StillClock
 from harness.waiting import until
 
 AGENT = {"metadata": {"namespace": "ns", "name": "a", "uid": "u", "labels": {}}}
@@ -23,7 +23,7 @@ async def posted(events: Events, cluster: FakeCluster, count: int) -> None:
 
 
 async def test_an_event_says_what_about_whom(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     events = Events(kube, "pod_1", clock, metrics)
 
@@ -51,7 +51,7 @@ async def test_an_event_says_what_about_whom(
 
 
 async def test_a_refused_event_is_lost_and_the_next_one_is_posted(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     events = Events(kube, "pod_1", clock, metrics)
     cluster.faults.add(Fault("create", "Event", status=403))
@@ -65,7 +65,7 @@ async def test_a_refused_event_is_lost_and_the_next_one_is_posted(
 
 
 async def test_too_many_events_are_lost_without_waiting(
-    kube: Kube, clock: StillClock, metrics: Metrics
+    kube: Kube, clock: HandClock, metrics: Metrics
 ) -> None:
     events = Events(kube, "pod_1", clock, metrics)
 

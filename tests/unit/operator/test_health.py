@@ -10,9 +10,9 @@ from codelab_operator.asking import SETTLED_S, UNSETTLED_S, Asking
 from codelab_operator.findings import Health
 from codelab_operator.health import TICK_S, HealthChecks, read_checks
 from codelab_operator.observations import AgentKey
+from fakes.clock import HandClock
 from fakes.cluster.server import FakeCluster
 from fakes.http_server import Reply, http_server
-from fakes.still_clock import StillClock
 from harness.waiting import until
 
 A = AgentKey("ns", "a")
@@ -57,7 +57,7 @@ def test_a_service_that_is_not_there_has_no_checks() -> None:
 class Asked:
     """Checks that run; agents whose facts changed."""
 
-    def __init__(self, cluster: FakeCluster, clock: StillClock) -> None:
+    def __init__(self, cluster: FakeCluster, clock: HandClock) -> None:
         self.clock = clock
         self.changed: list[AgentKey] = []
         self.checks = HealthChecks(
@@ -73,7 +73,7 @@ class Asked:
 
 
 async def test_facts_of_both_services_come_and_their_change_is_told_once(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {
@@ -84,33 +84,33 @@ async def test_facts_of_both_services_come_and_their_change_is_told_once(
     asked.checks.follow(A, BOTH)
 
     await asked.until(lambda: bool(asked.changed))
-    clock.go(UNSETTLED_S)
-    await asked.until(lambda: clock.now_s < asked.checks._due[A] < float("inf"))
+    clock.advance(UNSETTLED_S)
+    await asked.until(lambda: clock.now < asked.checks._due[A] < float("inf"))
 
     assert asked.changed == [A]
     assert asked.checks.of(A) == Health({"redis": "ok"}, {"scripted": "ok"})
 
 
 async def test_an_unsettled_agent_is_asked_every_ten_seconds_and_a_settled_one_each_minute(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
     asked.checks.follow(A, OFTEN)
     await asked.until(lambda: len(asked.changed) == 1)
 
-    due_unsettled = asked.checks._due[A] - clock.now_s
+    due_unsettled = asked.checks._due[A] - clock.now
     cluster.health = {"ns/a-runtime": {"checks": {"n": "2"}}}
     asked.checks.follow(A, SELDOM)
     await asked.until(lambda: len(asked.changed) == 2)
 
     assert due_unsettled == UNSETTLED_S
-    assert asked.checks._due[A] - clock.now_s == pytest.approx(SETTLED_S * 0.8)
+    assert asked.checks._due[A] - clock.now == pytest.approx(SETTLED_S * 0.8)
     assert TICK_S < UNSETTLED_S
 
 
 async def test_an_agent_that_is_no_more_settled_is_asked_at_once(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
@@ -125,20 +125,20 @@ async def test_an_agent_that_is_no_more_settled_is_asked_at_once(
 
 
 async def test_an_agent_is_not_put_off_by_being_followed_again(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
     asked.checks.follow(A, OFTEN)
     due = asked.checks._due[A]
 
-    clock.go(UNSETTLED_S / 2)
+    clock.advance(UNSETTLED_S / 2)
     asked.checks.follow(A, OFTEN)
 
     assert asked.checks._due == {A: due}
 
 
 async def test_what_a_service_without_pods_said_is_forgotten(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-llmproxy": {"checks": {"scripted": "ok"}}}
@@ -152,7 +152,7 @@ async def test_what_a_service_without_pods_said_is_forgotten(
 
 
 async def test_nothing_is_known_of_an_agent_that_was_never_asked(
-    cluster: FakeCluster, clock: StillClock
+    cluster: FakeCluster, clock: HandClock
 ) -> None:
     asked = Asked(cluster, clock)
 
@@ -161,7 +161,7 @@ async def test_nothing_is_known_of_an_agent_that_was_never_asked(
     assert asked.checks.of(A) is None
 
 
-async def test_an_agent_that_is_gone_is_forgotten(cluster: FakeCluster, clock: StillClock) -> None:
+async def test_an_agent_that_is_gone_is_forgotten(cluster: FakeCluster, clock: HandClock) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
     asked.checks.follow(A, SELDOM)

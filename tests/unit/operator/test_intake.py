@@ -11,7 +11,7 @@ from codelab_operator.kube import Kube
 from codelab_operator.live_cluster import LiveCluster
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Sighting, sighting
-from fakes.still_clock import StillClock
+from fakes.clock import HandClock
 
 A = AgentKey("ns", "a")
 LEASE = ObjectKey("coordination.k8s.io/v1", "Lease", "ns", "codelab-operator")
@@ -39,7 +39,7 @@ def added() -> Added:
 
 
 @pytest.fixture
-def intake(kube: Kube, clock: StillClock, metrics: Metrics, added: Added) -> Intake:
+def intake(kube: Kube, clock: HandClock, metrics: Metrics, added: Added) -> Intake:
     """An intake that expects agents and Services."""
     cluster = LiveCluster(kube, lambda: True, clock, metrics)
     made = Intake(cluster, clock, (LEASE, "us"), lambda *asked: added.append(asked))
@@ -115,9 +115,9 @@ async def test_a_child_that_lost_the_label_of_its_agent_still_concerns_it(
 
 
 async def test_only_our_own_lease_counts_as_a_sign_of_life(
-    intake: Intake, clock: StillClock
+    intake: Intake, clock: HandClock
 ) -> None:
-    clock.go(30)
+    clock.advance(30)
     body = {"apiVersion": LEASE.api_version, "kind": "Lease"}
     names = {"name": LEASE.name, "namespace": "ns", "uid": "l", "resourceVersion": "3"}
 

@@ -10,9 +10,9 @@ from codelab_operator.children import ObjectKey
 from codelab_operator.keeping import Keeper
 from codelab_operator.rotation import PAUSE_S
 from fakes import children
+from fakes.clock import HandClock
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
-from fakes.still_clock import StillClock
 from harness.driven import Driven
 
 AGENT = children.agent()
@@ -21,10 +21,10 @@ INTERNAL = ObjectKey("v1", "Secret", "team", "demo-internal")
 
 
 @pytest.fixture
-def keeper(driven: Driven, clock: StillClock) -> Keeper:
+def keeper(driven: Driven, clock: HandClock) -> Keeper:
     """Its tokens are fresh-0, fresh-1, …"""
     numbers = iter(range(1000))
-    return Keeper(driven.live, lambda: f"fresh-{next(numbers)}", lambda: int(clock.now_s))
+    return Keeper(driven.live, lambda: f"fresh-{next(numbers)}", lambda: int(clock.now))
 
 
 async def ensured(keeper: Keeper, *, is_new: bool) -> Report:
@@ -116,7 +116,7 @@ async def test_trouble_with_one_secret_is_reported_and_the_other_is_made(
 
 
 async def test_the_token_is_added_promoted_and_alone(
-    keeper: Keeper, cluster: FakeCluster, clock: StillClock
+    keeper: Keeper, cluster: FakeCluster, clock: HandClock
 ) -> None:
     await ensured(keeper, is_new=True)
     first = value(cluster, "demo-internal", "tokens").split()
@@ -128,7 +128,7 @@ async def test_the_token_is_added_promoted_and_alone(
         assert step is not None
         phases.append(step.state.phase)
         seen.append(value(cluster, "demo-internal", "tokens").split())
-        clock.go(PAUSE_S)
+        clock.advance(PAUSE_S)
 
     (fresh,) = seen[2]
     assert phases == ["Adding", "Promoted", "Stable", "Stable"]

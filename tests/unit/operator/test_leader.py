@@ -5,9 +5,9 @@ import asyncio
 from codelab_operator.kube import Kube
 from codelab_operator.leader import Election
 from codelab_operator.settings import OperatorSettings
+from fakes.clock import HandClock
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
-from fakes.still_clock import StillClock
 from harness.waiting import until
 
 SETTINGS = OperatorSettings.exactly(
@@ -15,7 +15,7 @@ SETTINGS = OperatorSettings.exactly(
 )
 
 
-def election(kube: Kube, clock: StillClock, name: str, ended: list[str]) -> Election:
+def election(kube: Kube, clock: HandClock, name: str, ended: list[str]) -> Election:
     """A candidate that notes its end."""
     return Election(kube, SETTINGS, name, clock, lambda: ended.append(name))
 
@@ -27,7 +27,7 @@ def holder(cluster: FakeCluster) -> str:
 
 
 async def test_the_first_candidate_wins_and_may_write_until_the_deadline(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first = election(kube, clock, "first", [])
 
@@ -36,12 +36,12 @@ async def test_the_first_candidate_wins_and_may_write_until_the_deadline(
     assert holder(cluster) == "first"
     assert first.has_looked
     assert first.may_write()
-    clock.go(10.0)
+    clock.advance(10.0)
     assert not first.may_write()
 
 
 async def test_the_second_candidate_wins_when_the_first_has_let_go(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first, second = (election(kube, clock, name, []) for name in ("first", "second"))
     await first.win()
@@ -57,7 +57,7 @@ async def test_the_second_candidate_wins_when_the_first_has_let_go(
 
 
 async def test_a_lead_is_released_even_if_the_answer_to_its_last_renewal_was_lost(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first = election(kube, clock, "first", [])
     await first.win()
@@ -78,14 +78,14 @@ async def test_a_lead_is_released_even_if_the_answer_to_its_last_renewal_was_los
 
 
 async def test_what_somebody_else_has_is_not_released(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first, second = (election(kube, clock, name, []) for name in ("first", "second"))
     await first.win()
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(second.win())
         await until(lambda: second.has_looked)
-        clock.go(15.0)
+        clock.advance(15.0)
         await waiting
 
     await first.release()
@@ -94,7 +94,7 @@ async def test_what_somebody_else_has_is_not_released(
 
 
 async def test_a_candidate_that_never_led_asks_nothing_at_its_end(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     await election(kube, clock, "first", []).release()
 
@@ -102,7 +102,7 @@ async def test_a_candidate_that_never_led_asks_nothing_at_its_end(
 
 
 async def test_a_lease_that_cannot_be_released_expires(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first = election(kube, clock, "first", [])
     await first.win()
@@ -115,7 +115,7 @@ async def test_a_lease_that_cannot_be_released_expires(
 
 
 async def test_an_expired_lease_is_taken(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     first, second = (election(kube, clock, name, []) for name in ("first", "second"))
     await first.win()
@@ -123,7 +123,7 @@ async def test_an_expired_lease_is_taken(
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(second.win())
         await until(lambda: second.has_looked)
-        clock.go(15.0)
+        clock.advance(15.0)
         await waiting
 
     assert holder(cluster) == "second"
@@ -131,7 +131,7 @@ async def test_an_expired_lease_is_taken(
 
 
 async def test_a_leader_that_cannot_renew_ends_at_the_deadline(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     ended: list[str] = []
     first = election(kube, clock, "first", ended)
@@ -140,7 +140,7 @@ async def test_a_leader_that_cannot_renew_ends_at_the_deadline(
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         renewing = tasks.create_task(first.keep())
-        clock.go(10.0)
+        clock.advance(10.0)
         await first.watch_deadline()
         renewing.cancel()
 
@@ -148,7 +148,7 @@ async def test_a_leader_that_cannot_renew_ends_at_the_deadline(
 
 
 async def test_a_leader_whose_lease_was_taken_ends_at_once(
-    kube: Kube, cluster: FakeCluster, clock: StillClock
+    kube: Kube, cluster: FakeCluster, clock: HandClock
 ) -> None:
     ended: list[str] = []
     first, second = election(kube, clock, "first", ended), election(kube, clock, "second", [])
@@ -156,7 +156,7 @@ async def test_a_leader_whose_lease_was_taken_ends_at_once(
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(second.win())
         await until(lambda: second.has_looked)
-        clock.go(15.0)
+        clock.advance(15.0)
         await waiting
 
         renewing = tasks.create_task(first.keep())

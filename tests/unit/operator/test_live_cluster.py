@@ -11,9 +11,9 @@ from codelab_operator.kube import Kube
 from codelab_operator.live_cluster import LiveCluster
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, sighting
+from fakes.clock import HandClock
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
-from fakes.still_clock import StillClock
 
 KEY = ObjectKey("v1", "Service", "ns", "s")
 
@@ -24,13 +24,13 @@ def manifest(kind: str = "Service") -> dict[str, object]:
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
 
 
-def live(kube: Kube, clock: StillClock, metrics: Metrics, *, leads: bool = True) -> LiveCluster:
+def live(kube: Kube, clock: HandClock, metrics: Metrics, *, leads: bool = True) -> LiveCluster:
     """A cluster as seen by a leader, or by somebody else."""
     return LiveCluster(kube, lambda: leads, clock, metrics)
 
 
 async def test_a_write_is_known_at_once_and_awaited_on_the_stream(
-    kube: Kube, clock: StillClock, metrics: Metrics
+    kube: Kube, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
 
@@ -45,7 +45,7 @@ async def test_a_write_is_known_at_once_and_awaited_on_the_stream(
 
 
 async def test_secrets_are_neither_kept_nor_awaited(
-    kube: Kube, clock: StillClock, metrics: Metrics
+    kube: Kube, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
 
@@ -56,7 +56,7 @@ async def test_secrets_are_neither_kept_nor_awaited(
 
 
 async def test_who_does_not_lead_sends_nothing(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics, leads=False)
 
@@ -67,7 +67,7 @@ async def test_who_does_not_lead_sends_nothing(
 
 
 async def test_after_closing_nothing_is_sent_any_more(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     await ours.close(1.0)
@@ -79,7 +79,7 @@ async def test_after_closing_nothing_is_sent_any_more(
 
 
 async def test_closing_waits_for_writes_under_way(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     arrived, go = asyncio.Event(), asyncio.Event()
@@ -100,7 +100,7 @@ async def test_closing_waits_for_writes_under_way(
 
 
 async def test_too_many_requests_halve_the_limit(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     cluster.faults.add(Fault("create", status=429))
@@ -112,7 +112,7 @@ async def test_too_many_requests_halve_the_limit(
 
 
 async def test_a_delete_names_the_object_that_was_seen_and_one_that_is_gone_is_fine(
-    kube: Kube, cluster: FakeCluster, clock: StillClock, metrics: Metrics
+    kube: Kube, cluster: FakeCluster, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     await ours.create(manifest())
@@ -126,7 +126,7 @@ async def test_a_delete_names_the_object_that_was_seen_and_one_that_is_gone_is_f
 
 
 async def test_the_end_of_an_object_is_news_once(
-    kube: Kube, clock: StillClock, metrics: Metrics
+    kube: Kube, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     answer = await ours.apply(manifest(), force=False)
@@ -136,7 +136,7 @@ async def test_the_end_of_an_object_is_news_once(
 
 
 async def test_a_merge_and_a_read_pass_through(
-    kube: Kube, clock: StillClock, metrics: Metrics
+    kube: Kube, clock: HandClock, metrics: Metrics
 ) -> None:
     ours = live(kube, clock, metrics)
     await ours.create(manifest())

@@ -12,11 +12,11 @@ from codelab_operator.memory import LOOK_AGAIN_S, REJECTED_S
 from codelab_operator.observations import AgentKey
 from codelab_operator.reconcile import STATUS_S
 from codelab_operator.workqueue import Outcome
+from fakes.clock import HandClock
 from fakes.cluster import writes
 from fakes.cluster.faults import Fault
 from fakes.cluster.server import FakeCluster
 from fakes.cluster.writes import Write
-from fakes.still_clock import StillClock
 from harness.driven import Driven, turns
 
 A = AgentKey("ns", "a")
@@ -214,7 +214,7 @@ async def test_after_a_failure_the_queue_waits_as_long_as_the_server_asks(
 
 
 async def test_a_refused_child_is_left_alone_for_this_generation(
-    driven: Driven, cluster: FakeCluster, clock: StillClock
+    driven: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
     fault = cluster.faults.add(Fault("apply", "NetworkPolicy", "a-redis", times=-1, status=422))
     make(cluster)
@@ -280,7 +280,7 @@ async def test_a_status_that_somebody_else_overtook_is_written_anew(
 
 
 async def test_what_services_said_before_this_process_began_stands_until_they_are_asked(
-    driven: Driven, cluster: FakeCluster, clock: StillClock
+    driven: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
     """A restart over agents that are as they should be writes nothing."""
     outside = [{"name": "o", "kind": "ollama", "baseUrl": "https://o", "models": [{"id": "m"}]}]
@@ -299,7 +299,7 @@ async def test_what_services_said_before_this_process_began_stands_until_they_ar
 
 
 async def test_small_changes_of_a_status_are_a_second_apart_and_readiness_is_told_at_once(
-    ready: Driven, cluster: FakeCluster, clock: StillClock
+    ready: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
     cluster.controllers.delay_s = 3600.0
     edit(cluster, {"spec": {"gateway": {"replicas": 2}}})
@@ -310,7 +310,7 @@ async def test_small_changes_of_a_status_are_a_second_apart_and_readiness_is_tol
     ready.around.facts = Health({"redis": "ok"}, {"scripted": "timeout"})
 
     outcome = await ready.reconciler(A)
-    clock.go(STATUS_S)
+    clock.advance(STATUS_S)
     ready.deliver_all()
     await ready.reconciler(A)
 
@@ -335,7 +335,7 @@ async def test_who_does_not_lead_writes_nothing_and_tries_again(
 
 
 async def test_a_lost_secret_of_pods_that_do_not_start_is_made_again(
-    driven: Driven, cluster: FakeCluster, clock: StillClock
+    driven: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
     """Secrets are not watched: what misses one does not become available."""
     cluster.controllers.delay_s = 3600.0
@@ -349,7 +349,7 @@ async def test_a_lost_secret_of_pods_that_do_not_start_is_made_again(
     cluster.log.clear()
     await driven.reconciler(A)
     soon = [r for r in cluster.log if r.kind == "Secret"]
-    clock.go(61.0)
+    clock.advance(61.0)
     await driven.passes()
 
     assert soon == []
@@ -357,7 +357,7 @@ async def test_a_lost_secret_of_pods_that_do_not_start_is_made_again(
 
 
 async def test_the_token_between_services_is_replaced_in_three_steps_while_nothing_rolls(
-    ready: Driven, cluster: FakeCluster, clock: StillClock
+    ready: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
     edit(cluster, {"spec": {"internalAuth": {"rotation": "2"}}})
 

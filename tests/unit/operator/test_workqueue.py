@@ -10,7 +10,7 @@ from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey
 from codelab_operator.workqueue import WORKERS, Outcome, Work, WorkQueue
-from fakes.still_clock import StillClock
+from fakes.clock import HandClock
 from harness.waiting import until
 
 A = AgentKey("ns", "a")
@@ -122,7 +122,7 @@ async def test_an_earlier_time_wakes_a_queue_that_waits_for_a_later_one(metrics:
 
 
 def test_the_age_is_that_of_the_agent_that_has_been_due_longest(
-    clock: StillClock, metrics: Metrics
+    clock: HandClock, metrics: Metrics
 ) -> None:
     async def work(_: AgentKey) -> Outcome:
         return Outcome()
@@ -131,6 +131,6 @@ def test_the_age_is_that_of_the_agent_that_has_been_due_longest(
     queue.add(A)
     queue.add(AgentKey("ns", "b"), 5.0)
 
-    clock.go(7.0)
+    clock.advance(7.0)
 
     assert queue.oldest_age_s() == 7.0

@@ -76,7 +76,7 @@ async def told(client: Client, effect: Any, state: SessionState = STATE) -> list
             Models(lambda: client.get("/llm/models"), SYSTEM_CLOCK),
         )
         started = actions.carry_out(effect, state, 7, desk)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             while not desk.told and not client.cancelled:  # noqa: ASYNC110 -- tasks of others
                 await anyio.sleep(0.005)
             if started:

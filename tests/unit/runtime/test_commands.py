@@ -12,7 +12,7 @@ from codelab_core.protocol.agent import CancelBody
 from codelab_runtime.answers import Ingested
 from codelab_runtime.commands import Inbox, Sender, digest, encoded, message_id_for
 from codelab_runtime.workers import Workers
-from fakes.stage import HandClock
+from fakes.clock import HandClock
 from harness.stores import SID, Bench, bench_of
 
 SENDER = Sender(SID, "ann", "k", "1", "x1")

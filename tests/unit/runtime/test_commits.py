@@ -54,7 +54,7 @@ async def test_what_waits_for_one_trip_makes_the_next(bench: Bench) -> None:
         fenced = [tasks.create_task(_fenced(commits.submit(other))) for other in others]
         await anyio.lowlevel.checkpoint()
         slow.gate.set()
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             await asyncio.wait([done, *fenced])
 
     assert done.result() == Committed(more=False, head=1, jn=0, inn=0)

@@ -6,7 +6,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from codelab_runtime.connection import Connection
 from codelab_runtime.eviction import ASK_S, Eviction, EvictionPolicyError
-from fakes.stage import HandClock
+from fakes.clock import HandClock
 
 
 class Telling:

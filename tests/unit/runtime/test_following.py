@@ -33,7 +33,7 @@ def frames(tail: Tail, first: int, last: int) -> bytes:
 async def test_history_comes_in_pages_then_what_happens(bench: Bench) -> None:
     tail, stream = await logged(bench, PAGE + 100), Stream()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         pieces = followed(bench.one, tail, stream, 3)
         first, second = await anext(pieces), await anext(pieces)
         waiting = anext(pieces)

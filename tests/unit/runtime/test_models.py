@@ -8,21 +8,9 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_runtime.models import FRESH_S, UNLISTED, Models
 from codelab_runtime.window import Model
+from fakes.clock import HandClock
 
 ENTRY = {"id": "m", "family": "gpt", "context_length": 4_096, "max_tokens": 512}
-
-
-class SetClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall_ms(self) -> int:
-        return int(self.now * 1000)
 
 
 class Proxy:
@@ -40,14 +28,14 @@ class Proxy:
 
 
 async def test_a_model_is_known_by_its_id_and_an_unlisted_one_gets_the_defaults() -> None:
-    models = Models(Proxy([ENTRY]), SetClock())
+    models = Models(Proxy([ENTRY]), HandClock())
 
     assert await models.facts("m") == Model("gpt", 4_096, 512)
     assert await models.facts("other") == UNLISTED == Model("", 128_000, 8_192)
 
 
 async def test_the_list_is_asked_for_once_a_minute() -> None:
-    proxy, clock = Proxy([ENTRY]), SetClock()
+    proxy, clock = Proxy([ENTRY]), HandClock(0.0)
     models = Models(proxy, clock)
 
     for clock.now in (0.0, 1.0, FRESH_S, FRESH_S + 0.1):
@@ -68,7 +56,7 @@ async def test_the_list_is_asked_for_once_a_minute() -> None:
 async def test_without_an_answer_the_list_of_before_counts_and_is_asked_for_again(
     answer: Any,
 ) -> None:
-    proxy, clock = Proxy([ENTRY]), SetClock()
+    proxy, clock = Proxy([ENTRY]), HandClock(0.0)
     models = Models(proxy, clock)
     await models.facts("m")
 

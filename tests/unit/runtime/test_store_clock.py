@@ -1,5 +1,5 @@
 from codelab_runtime.store_clock import STEADY_MS, StoreClock
-from fakes.stage import HandClock
+from fakes.clock import HandClock
 
 
 def test_until_the_store_has_spoken_this_machine_is_right() -> None:

@@ -7,7 +7,7 @@ from codelab_runtime.connection import Connection
 from codelab_runtime.eviction import ASK_S, Eviction
 from codelab_runtime.store_clock import StoreClock
 from codelab_runtime.store_watch import PATIENCE_S, StoreWatch
-from fakes.stage import HandClock
+from fakes.clock import HandClock
 
 
 class Absent:

@@ -50,7 +50,7 @@ async def readers() -> AsyncIterator[Readers]:
 
 
 async def taken(stream: Stream) -> bytes:
-    with anyio.fail_after(3):
+    with anyio.fail_after(20):
         return await stream.take()
 
 

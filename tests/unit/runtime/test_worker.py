@@ -39,7 +39,7 @@ class Hands:
 
     async def opened(self) -> Infer:
         """The inference that was asked for last."""
-        with anyio.fail_after(3):
+        with anyio.fail_after(20):
             await self.called.wait()
         self.called = anyio.Event()
         return cast("Infer", self.done[-1])
@@ -72,7 +72,7 @@ async def office(park_after_s: float = 30.0) -> AsyncIterator[tuple[Bench, Tools
 async def run(bench: Bench, tools: Tools, known: SessionState | None = None) -> SessionState:
     """Claim the session and drive it to its rest."""
     claim = await bench.claimed()
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         return await Worker(SID, claim, tools).run(known)
 
 
@@ -178,7 +178,7 @@ async def test_a_worker_whose_session_was_taken_stops() -> None:
         await bench.two.claim(SID)
         await bench.put("a", body=b'{"type":"rename","title":"T"}')
 
-        with anyio.fail_after(3), pytest.raises(FencedError):
+        with anyio.fail_after(20), pytest.raises(FencedError):
             await Worker(SID, claim, tools).run(None)
 
 
@@ -187,5 +187,5 @@ async def test_a_worker_finds_a_log_that_moved_without_it() -> None:
         claim = await bench.claimed()
         await bench.commit(commit_of(claim, events=[b"{}"]))
 
-        with anyio.fail_after(3), pytest.raises(DivergedError):
+        with anyio.fail_after(20), pytest.raises(DivergedError):
             await Worker(SID, claim, tools).run(None)

@@ -46,7 +46,7 @@ async def crew(limit: int = 10) -> AsyncIterator[tuple[Bench, Workers]]:
 
 async def until(is_true: Callable[[], Any]) -> None:
     """Wait for something that is asked."""
-    with anyio.fail_after(3):
+    with anyio.fail_after(20):
         while not await is_true():  # noqa: ASYNC110 -- asked of the store
             await anyio.sleep(0.005)
 
