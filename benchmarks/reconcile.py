@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, Final
 
+from uvloop import new_event_loop
+
 from efficiency import efficiency
 from harness import Report, options, percentile
 from operators import (
@@ -211,7 +213,8 @@ def main() -> int:
     if chosen.smoke:
         chosen.agents, chosen.paced, chosen.rest = 20, 10, 3.0
     report = Report("reconcile")
-    asyncio.run(measured(chosen, report))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(measured(chosen, report))
     check(report)
     return report.finish(chosen)
 

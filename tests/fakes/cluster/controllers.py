@@ -29,6 +29,11 @@ class Controllers:
     templates: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     """Hashes of pod templates by (namespace, Deployment): one entry for each ReplicaSet."""
 
+    waiting: dict[str, dict[tuple[str, str], Collection]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """Workloads by (kind, name) whose pods wait for something to mount, by namespace."""
+
     def attach(self) -> None:
         """Listen to the store."""
         self.store.listeners.append(self._on_change)
@@ -64,21 +69,22 @@ class Controllers:
         if live is None or live.uid != seen.uid or not _is_unobserved(live):
             return
         pods = live.manifest["spec"]["template"]["spec"]
+        place = (collection.resource.kind, live.name)
         if not all(
             (live.namespace, name) in self.store.of("Secret").objects for name in needed(pods)
         ):
+            self.waiting[live.namespace][place] = collection
             return  # the kubelet waits for what is to be mounted
+        self.waiting[live.namespace].pop(place, None)
         images = {container.get("image") for container in pods.get("containers", [])}
         status = stuck(live) if images & self.broken_images else settled(live)
         self._write_status(collection, live, status)
 
     def _start_waiting(self, namespace: str) -> None:
         """A Secret has come: pods may have waited for it."""
-        for kind in WORKLOADS:
-            collection = self.store.of(kind)
-            for stored in list(collection.objects.values()):
-                if stored.namespace == namespace and _is_unobserved(stored):
-                    self._settle(collection, stored)
+        for (_, name), collection in list(self.waiting[namespace].items()):
+            if stored := collection.objects.get((namespace, name)):
+                self._settle(collection, stored)
 
     def _write_status(self, collection: Collection, live: Stored, status: Json) -> None:
         """Write a status as the controllers of a cluster do."""
