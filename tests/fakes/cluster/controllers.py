@@ -34,6 +34,11 @@ class Controllers:
     )
     """Workloads by (kind, name) whose pods wait for something to mount, by namespace."""
 
+    owned: dict[str, dict[tuple[str, str, str], Collection]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """Objects by (kind, namespace, name) that named an owner, by its uid."""
+
     def attach(self) -> None:
         """Listen to the store."""
         self.store.listeners.append(self._on_change)
@@ -53,7 +58,9 @@ class Controllers:
             loop.call_soon(self._scale, change.after)
         elif kind == "Secret" and change.before is None:
             loop.call_soon(self._start_waiting, change.after.namespace)
-        loop.call_soon(self._collect_orphan, collection, change.after)
+        for uid in _owner_uids(change.after):
+            self.owned[uid][kind, change.after.namespace, change.after.name] = collection
+            loop.call_soon(self._collect_orphan, collection, change.after)
 
     def _note_template(self, workload: Stored) -> None:
         """Remember each new pod template."""
@@ -105,10 +112,10 @@ class Controllers:
 
     def _collect(self, uid: str) -> None:
         """Delete what a gone object owned."""
-        for collection in self.store.collections.values():
-            for stored in list(collection.objects.values()):
-                if uid in _owner_uids(stored):
-                    self._drop(collection, stored)
+        for (_, *place), collection in self.owned.pop(uid, {}).items():
+            stored = collection.objects.get((place[0], place[1]))
+            if stored is not None and uid in _owner_uids(stored):
+                self._drop(collection, stored)
 
     def _collect_orphan(self, collection: Collection, stored: Stored) -> None:
         """Delete an object whose owner was gone when it came."""

@@ -1,5 +1,6 @@
 """What is known of the cluster: the later version wins, and what we deleted stays away."""
 
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -40,6 +41,16 @@ def test_an_agent_is_observed_with_its_children_and_without_managed_fields() -> 
     assert [m["metadata"].get("managedFields") for m in observed.children.values()] == [None]
     assert list(known.agents()) == [A]
     assert len(known) == 2
+
+
+def test_an_object_takes_little_more_memory_than_its_text() -> None:
+    tracemalloc.start()
+
+    kept = [service(number, text="x" * 2000) for number in range(100)]
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert taken < sum(len(one.head) + len(one.rest) + 600 for one in kept)
 
 
 def test_an_older_version_of_an_object_never_replaces_a_newer_one() -> None:
