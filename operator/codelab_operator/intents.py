@@ -42,8 +42,8 @@ API_VERSIONS: Final = {
 """Every kind that an agent may consist of."""
 
 HASH_DIGITS: Final = 16
-DOUBTFUL: Final = re.compile(rb"(?:^|[:\[,])(?:null|-?[\d.]+e)")
-"""JSON that the standard library may write in another way, or refuse."""
+EXPONENT: Final = re.compile(rb"e-?\d+[,\]}]")
+"""The end of a number with an exponent, or of a text that looks like one."""
 
 ComponentName = Literal["shared", "gateway", "runtime", "llmproxy", "redis"]
 
@@ -117,7 +117,8 @@ def canonical(value: Any) -> bytes:
     """
     with contextlib.suppress(orjson.JSONEncodeError):
         quick = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        if quick.isascii() and b"\x7f" not in quick and not DOUBTFUL.search(quick):
+        is_plain = quick.isascii() and b"\x7f" not in quick and b"null" not in quick
+        if is_plain and not EXPONENT.search(quick + b"]"):
             return quick
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
