@@ -60,7 +60,7 @@ def tuned(settings: OperatorSettings, kinds: tuple[Kind, ...]) -> kopf.OperatorS
     made.networking.error_backoffs = BACKOFFS_S
     made.watching.server_timeout, made.watching.client_timeout = 300, 330
     made.watching.connect_timeout = 10
-    made.watching.inactivity_timeout, made.watching.chunk_size = 70.0, 500
+    made.watching.inactivity_timeout, made.watching.chunk_size = 70.0, 100
     for kind in kinds:
         group = kind.api_version.rpartition("/")[0]
         if kind.is_child:

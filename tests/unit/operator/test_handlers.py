@@ -161,6 +161,7 @@ def test_kopf_posts_scans_and_remembers_nothing() -> None:
         ("coordination.k8s.io", "leases", "metadata.name=l")
     ]
     assert settings.watching.inactivity_timeout == 70.0
+    assert settings.watching.chunk_size == 100
 
 
 def test_handlers_are_of_events_alone() -> None:
