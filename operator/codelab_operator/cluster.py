@@ -12,8 +12,8 @@ class Cluster(Protocol):
     def observe(self, key: AgentKey) -> Observation:
         """The agent and its children as the streams and our own writes have them; no request."""
 
-    def confirm(self, key: ObjectKey, version: int, meant: str) -> None:
-        """An observed version of a child holds the intent of this hash."""
+    def confirm(self, observed: Observation) -> None:
+        """Children of these versions are as meant."""
 
     async def read(self, key: ObjectKey) -> Manifest:
         """One object that no stream shows: a Secret."""

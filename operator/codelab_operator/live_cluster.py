@@ -58,9 +58,9 @@ class LiveCluster:
         """The agent and its children; no request."""
         return self.observations.observe(key)
 
-    def confirm(self, key: ObjectKey, version: int, meant: str) -> None:
-        """An observed version of a child holds the intent of this hash."""
-        self.observations.confirm(key, version, meant)
+    def confirm(self, observed: Observation) -> None:
+        """Children of these versions are as meant."""
+        self.observations.confirm(observed)
 
     async def close(self, span_s: float) -> None:
         """Start no more writes; wait for those under way, so long at most."""

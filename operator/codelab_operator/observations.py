@@ -160,11 +160,13 @@ class Observations:
             {k: one.meant for k, one in seen.items() if one.meant},
         )
 
-    def confirm(self, key: ObjectKey, version: int, meant: str) -> None:
-        """Note that a version holds the intent of a hash; so do later ones of the same content."""
-        seen = self._seen.get(key)
-        if seen and seen.version == version:
-            self._seen[key] = seen._replace(rest=b"", meant=meant)
+    def confirm(self, observed: Observation) -> None:
+        """Note that versions are as meant; so are later ones of the same content."""
+        for key, meant in observed.meant.items():
+            seen = self._seen.get(key)
+            version = observed.children[key]["metadata"]["resourceVersion"]
+            if seen and seen.meant != meant and seen.version == int(version):
+                self._seen[key] = seen._replace(rest=b"", meant=meant)
 
     def agents(self) -> Iterator[AgentKey]:
         """All agents."""

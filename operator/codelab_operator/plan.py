@@ -143,7 +143,7 @@ def newly_meant(
     observed: Mapping[ObjectKey, Manifest],
     agent: Agent,
     meant: Mapping[ObjectKey, str],
-) -> Iterator[tuple[Child, Manifest]]:
+) -> Iterator[Child]:
     """Children that are ours and as wanted, of which `meant` did not say so yet."""
     for child in desired:
         live = observed.get(child.key)
@@ -151,7 +151,7 @@ def newly_meant(
             continue
         is_same = next(differences(child.manifest, live), None) is None
         if is_same and owner_of(live, agent) is Owner.US:
-            yield child, live
+            yield child
 
 
 def _secrets(

@@ -53,13 +53,11 @@ class Planner:
 
     def planned(self, agent: Agent, memory: AgentMemory, sight: Sight) -> Pass:
         """What to do now."""
-        wanted: Sequence[Wanted] = memory.outline
-        steps = Steps()
-        if not is_quiet(memory, sight):
-            children = self.rendered.children(agent, sight.offering)
-            wanted, steps = children, _steps(children, agent, memory, sight)
-        wave = first_unsettled_wave(steps, sight.observed.children, agent)
-        return Pass(agent, sight, wanted, wave, Report(memory.standing()))
+        if is_quiet(memory, sight):
+            return _pass(agent, memory, sight, memory.outline, Steps())
+        children = self.rendered.children(agent, sight.offering)
+        sight = replace(sight, observed=compared(children, agent, sight.observed))
+        return _pass(agent, memory, sight, children, _steps(children, agent, memory, sight))
 
 
 def is_quiet(memory: AgentMemory, sight: Sight) -> bool:
@@ -72,25 +70,31 @@ def is_quiet(memory: AgentMemory, sight: Sight) -> bool:
     return is_recent or is_running(memory.outline, sight.observed.children)
 
 
-def learned(this: Pass, memory: AgentMemory, after: Observation) -> list[tuple[Child, int]]:
-    """Children that turned out to be as meant after a pass, with the version that is.
+def compared(wanted: Sequence[Wanted], agent: Agent, observed: Observation) -> Observation:
+    """The same, with what turns out to be as wanted among what is meant.
 
-    Remembers the outline where all are. Those of an outline are known already.
+    Those of an outline were compared before.
     """
-    children = [child for child in this.children if isinstance(child, Child)]
-    found = [
-        (child, int(live["metadata"]["resourceVersion"]))
-        for child, live in newly_meant(children, after.children, this.agent, after.meant)
-    ]
-    if children:
-        known = {*after.meant, *(child.key for child, _ in found)}
-        names = {key: key for key in after.children}
-        visible = [child for child in children if child.key.kind != "Secret"]
-        is_whole = all(child.key in known for child in visible)
-        outline = (Outline(names.get(c.key, c.key), c.hash, c.component) for c in children)
-        memory.outline = tuple(outline) if is_whole else ()
-        memory.offering = this.sight.offering
-    return found
+    children = [child for child in wanted if isinstance(child, Child)]
+    found = newly_meant(children, observed.children, agent, observed.meant)
+    return replace(observed, meant={**observed.meant, **{c.key: c.hash for c in found}})
+
+
+def learned(this: Pass, memory: AgentMemory, after: Observation) -> None:
+    """Remember what was wanted, where all of it is there as meant."""
+    is_whole = after.holds(this.children)
+    keys = {key: key for key in after.children}  # kept anyway: one text for each name
+    outline = (Outline(keys.get(c.key, c.key), c.hash, c.component) for c in this.children)
+    memory.outline = tuple(outline) if is_whole else ()
+    memory.offering = this.sight.offering
+
+
+def _pass(
+    agent: Agent, memory: AgentMemory, sight: Sight, wanted: Sequence[Wanted], steps: Steps
+) -> Pass:
+    """A pass that takes those of the steps that may be taken now."""
+    wave = first_unsettled_wave(steps, sight.observed.children, agent)
+    return Pass(agent, sight, wanted, wave, Report(memory.standing()))
 
 
 def _steps(children: Sequence[Child], agent: Agent, memory: AgentMemory, sight: Sight) -> Steps:

@@ -19,7 +19,7 @@ from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError
 from codelab_operator.plan import Steps
-from codelab_operator.planning import Pass, Planner, Sight, learned
+from codelab_operator.planning import Pass, Planner, Sight, compared, learned
 from codelab_operator.readiness import overdue_in_s
 from codelab_operator.rotation import is_rotation_due
 from codelab_operator.transitions import is_ready, notes, readiness
@@ -149,9 +149,11 @@ class Reconciler:
 
     async def _say(self, key: AgentKey, memory: AgentMemory, this: Pass) -> None:
         """Write the status if it says anything new."""
-        after = self._cluster.observe(key)
-        for child, version in learned(this, memory, after):
-            self._cluster.confirm(child.key, version, child.hash)
+        after = this.sight.observed
+        if not this.wave.steps.is_empty:
+            after = compared(this.children, this.agent, self._cluster.observe(key))
+        self._cluster.confirm(after)
+        learned(this, memory, after)
         before, now = this.sight.resource.get("status") or {}, self._now()
         found = Findings(
             this.children,

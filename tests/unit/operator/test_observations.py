@@ -1,6 +1,7 @@
 """What is known of the cluster: the later version wins, and what we deleted stays away."""
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -145,7 +146,7 @@ def compared(version: int = 5) -> Observations:
     known = Observations()
     seen = changed(WHOLE, version)
     known.put(seen)
-    known.confirm(seen.key, version, "hash")
+    known.confirm(replace(known.observe(A), meant={seen.key: "hash"}))
     return known
 
 
@@ -208,10 +209,13 @@ def test_the_number_of_a_roll_is_no_change_of_a_deployment_and_one_of_anything_e
 
 def test_a_version_that_is_not_the_latest_confirms_nothing() -> None:
     known = Observations()
-    known.put(changed(WHOLE, 6))
+    known.put(changed(WHOLE, 5))
+    known.put(service(1))
+    observed = known.observe(A)
 
-    known.confirm(changed(WHOLE, 6).key, 5, "hash")
-    known.confirm(service(1).key, 1, "hash")
+    known.put(changed(WHOLE, 6))
+    known.drop(service(1).key, "u1")
+    known.confirm(replace(observed, meant=dict.fromkeys(observed.children, "hash")))
 
     assert only(known)[1] == ""
 

@@ -62,7 +62,7 @@ def test_what_is_ours_and_as_wanted_and_not_known_so_is_newly_meant() -> None:
     here = replaced(here, key("Service/runtime"), HASH, "older")
     known = {key("Service/llmproxy"): WANTED["Service/llmproxy"].hash}
 
-    found = {label(child.key) for child, _ in newly_meant(ALL, here, AGENT, known)}
+    found = {label(child.key) for child in newly_meant(ALL, here, AGENT, known)}
 
     others = {"Deployment/gateway", "Service/gateway", "Service/runtime", "Service/llmproxy"}
     assert found == {label(one) for one in LIVE} - others

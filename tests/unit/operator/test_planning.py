@@ -11,7 +11,7 @@ from codelab_operator.conditions import conditions
 from codelab_operator.findings import Findings
 from codelab_operator.memory import SECRETS_S, AgentMemory
 from codelab_operator.observations import AgentKey, Observation, Observations, sighting
-from codelab_operator.planning import Pass, Planner, Sight, is_quiet, learned
+from codelab_operator.planning import Pass, Planner, Sight, compared, is_quiet, learned
 from fakes.children import OFFERING, agent, changed, live, wanted
 
 AGENT = agent()
@@ -44,8 +44,8 @@ def sight(known: Observations, now: float = NOW) -> Sight:
 def passed(known: Observations, memory: AgentMemory, now: float = NOW) -> Pass:
     """A pass without anything to write; what it learned is kept."""
     this = Planner().planned(AGENT, memory, sight(known, now))
-    for child, version in learned(this, memory, known.observe(KEY)):
-        known.confirm(child.key, version, child.hash)
+    known.confirm(this.sight.observed)
+    learned(this, memory, this.sight.observed)
     return this
 
 
@@ -60,6 +60,29 @@ def test_a_first_pass_compares_and_the_next_one_has_nothing_to_compare() -> None
     assert all(isinstance(child, Child) for child in first.children)
     assert second.children == memory.outline
     assert [one.key for one in memory.outline] == [c.key for c in wanted(AGENT).values()]
+
+
+def test_what_was_written_is_compared_with_what_was_meant() -> None:
+    known, memory = settled(), AgentMemory()
+    child = wanted(AGENT)["Service/gateway"]
+    known.drop(child.key, "uid-of-demo-gateway")
+
+    this = passed(known, memory)
+    known.put(sighting(live(child) | {"metadata": _numbered(child, 2)}))
+    after = compared(this.children, AGENT, known.observe(KEY))
+    learned(this, memory, after)
+
+    assert after.meant[child.key] == child.hash
+    assert child.key not in this.sight.observed.meant
+    assert after.holds(memory.outline)
+
+
+def test_an_outline_has_nothing_to_compare() -> None:
+    known, memory = settled(), AgentMemory()
+    passed(known, memory)
+    fresh = settled().observe(KEY)
+
+    assert compared(memory.outline, AGENT, fresh) == fresh
 
 
 def test_statuses_are_the_same_with_and_without_what_was_compared() -> None:
