@@ -13,10 +13,9 @@ import argparse
 import asyncio
 import contextlib
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,8 @@ import websockets
 from websockets.asyncio.client import connect
 
 from harness import Report, options, percentile
-from processes import Spent, free_port, processes, spent, token_of
+from processes import free_port, spent
+from systems import SYSTEMS, System
 from talker import Seen, Talker, talker
 
 HERE: Final = Path(__file__).resolve().parent
@@ -51,46 +51,6 @@ class Load:
     def model(self) -> str:
         """The scripted model that answers so."""
         return f"scripted/tokens-{self.tokens}@{self.pace}"
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A running system: where clients connect, as whom, and what its parts have used."""
-
-    name: str
-    url: str
-    token: str | None
-    pids: Mapping[str, int]
-
-    def spent(self) -> dict[str, Spent]:
-        """What each part has used so far."""
-        return {part: spent(pid) for part, pid in self.pids.items()}
-
-
-@asynccontextmanager
-async def cluster() -> AsyncIterator[System]:
-    """A process per part."""
-    async with processes(stamped=True) as found:
-        yield System("cluster", found.gateway_url, token_of("p0"), found.pids)
-
-
-@asynccontextmanager
-async def embedded() -> AsyncIterator[System]:
-    """`codelab up`: one process, and its private store."""
-    with tempfile.TemporaryDirectory(prefix="codelab-bench-") as folder:
-        command = [sys.executable, str(HERE / "embedded_stack.py"), folder]
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        try:
-            if process.stdout is None:
-                raise RuntimeError("no pipe")
-            url = (await process.stdout.readline()).decode().strip()
-            yield System("embedded", url, None, {"one process": process.pid})
-        finally:
-            process.terminate()
-            await process.wait()
-
-
-SYSTEMS: Final = {"cluster": cluster, "embedded": embedded}
 
 
 async def measured(system: System, load: Load) -> dict[str, str | int | float]:
@@ -195,7 +155,7 @@ async def _listen(port: int, load: Load, seen: Seen) -> None:
 
 async def compared(chosen: argparse.Namespace, report: Report) -> None:
     """All systems at all sizes, each beside the bare server."""
-    for kind in chosen.systems.split(","):
+    for kind in chosen.systems:
         async with SYSTEMS[kind]() as system:
             for sessions in chosen.sessions:
                 load = Load(sessions, chosen.pace, chosen.seconds)
@@ -227,10 +187,14 @@ def check(report: Report) -> None:
 def main() -> int:
     """Measure, print, keep."""
     parser = options("Cost and delay of a token on its way to the client.")
-    parser.add_argument("--sessions", type=_sizes, default=[1, 10, 100, 400])
-    parser.add_argument("--systems", default="cluster,embedded")
+    parser.add_argument(
+        "--sessions", type=_sizes, default=[1, 10, 100, 400], help="at once, such as 1,10"
+    )
+    parser.add_argument(
+        "--systems", type=_systems, default=list(SYSTEMS), help=f"of {', '.join(SYSTEMS)}"
+    )
     parser.add_argument("--pace", type=int, default=25, help="tokens per second and session")
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=10, help="how long each turn talks")
     chosen: Any = parser.parse_args()
     if chosen.smoke:
         chosen.sessions, chosen.seconds = [1, 20], 1
@@ -243,6 +207,14 @@ def main() -> int:
 def _sizes(text: str) -> list[int]:
     """Numbers between commas."""
     return [int(part) for part in text.split(",")]
+
+
+def _systems(text: str) -> list[str]:
+    """Names between commas."""
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(SYSTEMS)):
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}; give {', '.join(SYSTEMS)}")
+    return names
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -49,7 +50,7 @@ Url = Annotated[
 Token = Annotated[str | None, typer.Option(help="Client token of that gateway.")]
 Workspace = Annotated[Path, typer.Option(help="Folder that the agent works in.", exists=True)]
 Session = Annotated[str | None, typer.Option(help="Session to go on with; without it, a new one.")]
-
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SessionId = Annotated[str, typer.Argument(help="Its id, as `codelab sessions list` shows it.")]
 
 
@@ -99,7 +100,7 @@ def do_task(
     url: Url = None,
     token: Token = None,
     session: Session = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Have one task done.
 
@@ -139,13 +140,19 @@ def demo(
 
 
 @sessions.command(name="list", epilog=epilog("sessions list"))
-def list_sessions(url: Url = None, token: Token = None) -> None:
+def list_sessions(url: Url = None, token: Token = None, json: Json = False) -> None:
     """Sessions, newest activity first."""
     answer = _ask("GET", "/api/v1/sessions", url, token)
-    table = Table("session", "title", "state", "messages", "last activity")
+    if json:
+        write_json(answer)
+        return
+    table = Table("session", "title", "state", "messages", "last activity, UTC", box=SIMPLE_HEAD)
+    for column in table.columns:
+        column.no_wrap = column.header != "title"  # titles give way where there is no room
     for row in answer["sessions"]:
-        names = ("id", "title", "state", "message_count", "last_activity")
-        table.add_row(*(Text(str(row[name])) for name in names))  # titles are no markup
+        at = row["last_activity"][:16].replace("T", " ")
+        cells = (row["id"], row["title"], row["state"], str(row["message_count"]), at)
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     Console().print(table)
 
 

@@ -26,7 +26,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "demo": ("codelab demo", "codelab demo --once"),
         "sessions": ("codelab sessions list", "codelab sessions show 6f1c"),
-        "sessions list": ("codelab sessions list",),
+        "sessions list": ("codelab sessions list", "codelab sessions list --json"),
         "sessions show": ("codelab sessions show 6f1c",),
         "sessions export": ("codelab sessions export 6f1c",),
         "sessions delete": ("codelab sessions delete 6f1c",),

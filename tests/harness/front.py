@@ -49,7 +49,7 @@ async def front(runtime_url: str, **fields: Any) -> AsyncIterator[Front]:
         "runtime_url": runtime_url,
         "auth_mode": "dev",
         "embedded": True,
-        "plain_wait_ms": 50,
+        "plain_wait_ms": 250,  # a client of ours says hello sooner, also where all is slow
     }
     async with (
         gateway(GatewaySettings.exactly(**usual | fields)) as running,

@@ -74,7 +74,7 @@ async def services(
             "runtime_url": f"http://127.0.0.1:{turns.port}",
             "auth_mode": "dev",
             "embedded": True,
-            "plain_wait_ms": 50,
+            "plain_wait_ms": 250,  # a client of ours says hello sooner, also where all is slow
         }
         gateway_settings = GatewaySettings.load(**common | gateway_fields | chosen.gateway)
         front = await stack.enter_async_context(gateway(gateway_settings))

@@ -1,7 +1,7 @@
 """The session that a connection follows: mode, position, and what the relay brings."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
@@ -14,10 +14,8 @@ from codelab_core.protocol.frames import Hello, ToolDeclaration
 from codelab_gateway.commander import error_frame
 from codelab_gateway.dialects import Dialect, PlainDialect, V1Dialect
 from codelab_gateway.handshake import Beginning, Party, beginning, welcome
+from codelab_gateway.parts import Gateway, Line
 from codelab_gateway.plain import PlainView
-
-if TYPE_CHECKING:
-    from codelab_gateway.connection import Connection, Gateway
 
 WHOLE_TURN_PATH: Final = "/api/v1/"
 LONGEST_TIMER_S: Final = 86_400.0
@@ -31,7 +29,7 @@ class Attachment:
     the answer; `dialect` speaks once that has succeeded.
     """
 
-    def __init__(self, connection: "Connection", gateway: "Gateway", scope: Scope) -> None:
+    def __init__(self, connection: Line, gateway: Gateway, scope: Scope) -> None:
         self._connection = connection
         self._gateway = gateway
         self._scope = scope
@@ -117,7 +115,7 @@ class Attachment:
     def _replace_older(self, party: Party) -> None:
         """The same client is here twice: the older connection has to go."""
         for other in self._gateway.connections:
-            older = other.attachment.party
+            older = other.party
             if older and older is not party and older.is_same_client(party):
                 other.fail(CodelabError(Code.SESSION_REPLACED))
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Final
 
-from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.middleware import Receive, Scope, Send
@@ -13,38 +11,20 @@ from codelab_core.observability import SESSION_ID
 from codelab_core.protocol.commands import ToolResult, UserMessage
 from codelab_core.protocol.frames import SUBPROTOCOL, Auth, CloseCode, Hello
 from codelab_core.server import cancelled_at_end
-from codelab_core.settings import GatewaySettings
-from codelab_gateway.admission import Admission, refuse
+from codelab_gateway.admission import refuse
 from codelab_gateway.attachment import Attachment
 from codelab_gateway.authentication import Identity
 from codelab_gateway.commander import Command, Commander, error_frame
 from codelab_gateway.handshake import Party
-from codelab_gateway.membership import Membership
-from codelab_gateway.metrics import Metrics
 from codelab_gateway.outbox import Outbox
+from codelab_gateway.parts import Gateway
 from codelab_gateway.reader import FrameReader, LeftError
-from codelab_gateway.relays import Relays
-from codelab_gateway.runtime_client import RuntimeClient
 from codelab_gateway.socket_protocol import abort
 
 CLOSE_TIMEOUT_S: Final = 1.0
 MAX_REASON_BYTES: Final = 123  # RFC 6455: a longer close reason kills the frame
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What all connections of a process share."""
-
-    settings: GatewaySettings
-    admission: Admission
-    client: RuntimeClient
-    relays: Relays
-    metrics: Metrics
-    clock: Clock
-    membership: Membership
-    connections: "set[Connection]"
 
 
 class WebSocketEndpoint:
@@ -92,6 +72,11 @@ class Connection:
         self._attaching: asyncio.Task[None] | None = None
         self._end: asyncio.Future[CodelabError | None]
         self._end = asyncio.get_running_loop().create_future()
+
+    @property
+    def party(self) -> Party | None:
+        """Who attached by this connection, once that was said."""
+        return self.attachment.party
 
     async def serve(self, receive: Receive, send: Send) -> None:
         """Accept, attach, pump, close."""

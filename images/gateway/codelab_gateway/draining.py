@@ -6,7 +6,7 @@ from typing import Final
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.frames import Status
-from codelab_gateway.connection import Connection
+from codelab_gateway.parts import Line
 
 SPREAD_S: Final = 5.0
 LEAST_STEPS: Final = 100
@@ -15,7 +15,7 @@ GONE_TIMEOUT_S: Final = 2.0
 POLL_S: Final = 0.05
 
 
-async def drain(connections: set[Connection], spread_s: float = SPREAD_S) -> None:
+async def drain(connections: set[Line], spread_s: float = SPREAD_S) -> None:
     """Tell every client, close one after the other over `spread_s`, wait 2 s for the last.
 
     Nobody new is admitted meanwhile (`codelab_gateway.admission`).
@@ -38,6 +38,6 @@ async def drain(connections: set[Connection], spread_s: float = SPREAD_S) -> Non
         await asyncio.sleep(POLL_S)
 
 
-def _close(connection: Connection) -> None:
+def _close(connection: Line) -> None:
     """Come back at once, elsewhere."""
     connection.fail(CodelabError(Code.UNAVAILABLE, "draining", retry_after_ms=0))

@@ -166,9 +166,17 @@ def test_sessions_are_a_table() -> None:
         said = codelab("sessions", "list", "--url", gateway.url, "--token", "t")
 
     assert said.exit_code == 0
-    for cell in ("6f1c", "Add [logging]", "idle", "3", "2026-01-05T09:31:10.000Z"):
+    for cell in ("6f1c", "Add [logging]", "idle", "3", "2026-01-05 09:31"):
         assert cell in said.stdout
     assert gateway.requests[-1] == ("GET", "/api/v1/sessions", "Bearer t")
+
+
+def test_sessions_are_one_json_document_where_that_is_wanted() -> None:
+    listed = {"sessions": [SESSION], "total": 1}
+    with http_server(Reply(200, orjson.dumps(listed))) as gateway:
+        said = codelab("sessions", "list", "--json", "--url", gateway.url, "--token", "t")
+
+    assert (said.exit_code, json.loads(said.stdout)) == (0, listed)
 
 
 def test_a_conversation_is_shown_without_what_tools_said() -> None:

@@ -50,6 +50,11 @@ class Patch:
         """Whether the model would not be shown the whole of it in a result."""
         return len(orjson.dumps(self.text)) > MAX_PATCH_BYTES
 
+    def without(self, other: "Patch") -> "Patch":
+        """What it has of files that the other has nothing of."""
+        paths = {proposal.path for proposal in other.proposals}
+        return Patch(tuple(p for p in self.proposals if p.path not in paths))
+
     def arguments(self) -> dict[str, Any]:
         """Arguments that propose it; hunks count from 1 over all files."""
         places = [(p.placed, line) for p in self.proposals for line in p.diff.places]

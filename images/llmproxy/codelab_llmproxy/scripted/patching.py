@@ -42,7 +42,6 @@ class Patcher:
             yield from self._write(edited)
             return bool(edited)
         for patch in patches(self._diffs(edited, CONTEXT)):
-            self.report.proposed += patch.hunks
             yield from self._bring_in(patch)
             if self.report.ended:
                 break
@@ -67,23 +66,31 @@ class Patcher:
             if failure.code not in _AGAIN:
                 self._give_up(patch, failure)
                 return
-            patch = yield from self._once_more(patch, failure, tried)
+            again = yield from self._once_more(patch, failure, tried)
+            self.report.proposed += patch.without(again).hunks
+            patch = again
 
     def _propose(self, patch: Patch) -> Calling:
-        """One review and what it selects; returns the outcome that failed, if one did."""
-        selection = patch.arguments()
+        """One review and what it selects; returns the outcome that failed, if one did.
+
+        A review counts the hunks as people are shown them: those of ours may be several each.
+        """
+        selection, hunks = patch.arguments(), patch.hunks
         if offered("apply_patch_review", self._tools):
             arguments = selection | {"message": self._message}
             (review,) = yield say("", ToolUse("apply_patch_review", arguments))
             if review.failed:
                 return review
+            hunks = _shown_hunks(review, hunks)
             if review.value.get("action") != "apply":
                 self.report.ended = "cancel"
+                self.report.proposed += hunks
                 return None
             selection = _selected(review, patch)
         (applied,) = yield say("", ToolUse("apply_patch", selection))
         if applied.failed:
             return applied
+        self.report.proposed += hunks
         self._count(applied, selection.get("diff", patch.text))
         return None
 
@@ -97,6 +104,7 @@ class Patcher:
         """Note a failure that another try would not mend; one of a person ends the whole change."""
         if failure.code in _FINAL:
             self.report.ended = f"{failure.name} failed: {failure.explained()}."
+        self.report.proposed += patch.hunks
         for proposal in patch.proposals:
             self.report.skipped[proposal.path] = failure.explained()
 
@@ -151,6 +159,12 @@ def _selected(review: Outcome, patch: Patch) -> dict[str, Any]:
     if review_id and patch.is_long:
         return {"review_id": review_id}
     return {"diff": review.value.get("filtered_diff", patch.text)}
+
+
+def _shown_hunks(review: Outcome, otherwise: int) -> int:
+    """How many hunks the person chose from."""
+    total = review.value.get("chunks_total")
+    return total if isinstance(total, int) else otherwise
 
 
 def _suspects(failure: Outcome, paths: Sequence[str]) -> dict[str, str]:

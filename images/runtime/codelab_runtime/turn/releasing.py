@@ -9,9 +9,9 @@ from codelab_core.errors import CodelabError
 from codelab_core.protocol.events import ToolCall
 from codelab_core.tool_errors import ToolCode, ToolError
 from codelab_runtime.approvals import stricter, verdict
-from codelab_runtime.calls import releasable, touch
 from codelab_runtime.offered import Offered, offered_tools
 from codelab_runtime.preparing import PATCH_TOOLS, NeedsRead, Prepared, Split, digest_of
+from codelab_runtime.turn.calls import releasable, touch
 from codelab_runtime.turn.draft import Draft
 from codelab_runtime.turn.ending import finish
 from codelab_runtime.turn.facts import Compute, Worked

@@ -125,6 +125,17 @@ def test_the_same_change_made_once_more_is_put_at_its_line() -> None:
     assert places[-1] == [{"hunk": n, "line": 6} for n in range(1, 13)]
 
 
+def test_hunks_are_counted_as_the_person_was_shown_them() -> None:
+    """Blocks that look alike go into one hunk of ours; the review shows each change."""
+    block = "def f():\n" + "".join(f"    step {n}\n" for n in range(6)) + "    old\n"
+    player = ToolPlayer({"a": block * 3}, select=lambda _: {1, 3})
+
+    report, _ = patched(player, old="old", new="new")
+
+    assert player.calls[1][1]["diff"].count("\n@@ ") == 1
+    assert (report.applied, report.proposed) == (2, 3)
+
+
 def test_a_file_that_changed_meanwhile_is_read_again_and_tried_once_more() -> None:
     def edit(player: ToolPlayer) -> None:
         player.files["a"] = "new\n" + player.files["a"]
@@ -170,7 +181,7 @@ def test_a_file_that_fails_twice_is_left_out_and_the_others_go_in() -> None:
 
     report, _ = patched(player)
 
-    assert (report.applied, report.files) == (1, ["b"])
+    assert (report.applied, report.proposed, report.files) == (1, 2, ["b"])
     assert report.skipped == {"a": "No (PATCH_APPLY_FAILED)"}
     wide = player.calls[4][1]["diff"].split("+++ b/b")[0]
     assert wide.count("\n ") == 16

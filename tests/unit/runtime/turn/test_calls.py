@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from codelab_runtime.calls import MAX_IN_FLIGHT, TREE, Touch, releasable, touch
 from codelab_runtime.offered import Offered
+from codelab_runtime.turn.calls import MAX_IN_FLIGHT, TREE, Touch, releasable, touch
 from codelab_runtime.turn.state import Call
 
 DIFF = "--- a/src/A.py\n+++ b/src/b.py\t2026\n@@ -1 +1 @@\n-x\n+y\n"
