@@ -1,4 +1,4 @@
-"""What reconciling needs of a cluster: six verbs over plain objects, and nothing of any client."""
+"""What reconciling needs of a cluster: verbs over plain objects, and nothing of any client."""
 
 from typing import Protocol
 

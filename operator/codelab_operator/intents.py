@@ -42,6 +42,8 @@ API_VERSIONS: Final = {
 """Every kind that an agent may consist of."""
 
 HASH_DIGITS: Final = 16
+DOUBTFUL: Final = (b"\x7f", b"null", b"0.0000")
+"""What the standard library may write in another way, or refuse: small numbers, and none."""
 EXPONENT: Final = re.compile(rb"e-?\d+[,\]}]")
 """The end of a number with an exponent, or of a text that looks like one."""
 
@@ -113,11 +115,11 @@ def canonical(value: Any) -> bytes:
     """The one JSON text of a value: sorted keys, no blanks, ASCII.
 
     Hot: benchmarks/reconcile.py. The fast encoder writes the same but for other letters than ASCII,
-    for numbers with an exponent, and for what is no number, of which it makes null.
+    for very small and large numbers, and for what is no number, of which it makes null.
     """
     with contextlib.suppress(orjson.JSONEncodeError):
         quick = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        is_plain = quick.isascii() and b"\x7f" not in quick and b"null" not in quick
+        is_plain = quick.isascii() and not any(text in quick for text in DOUBTFUL)
         if is_plain and not EXPONENT.search(quick + b"]"):
             return quick
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

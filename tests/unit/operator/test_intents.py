@@ -66,6 +66,7 @@ VALUES = st.recursive(
 @given(VALUES)
 @example(1e16)
 @example([1e-7])
+@example({"a": 6.103515625e-05})
 @example({"a": 10**20, "b": None})
 @example("\x7f\x00\b\u2028")
 def test_json_is_the_same_whoever_writes_it(value: Any) -> None:
