@@ -81,7 +81,8 @@ async def burst(cluster: FakeCluster, process: Process, count: int) -> dict[str,
 
 
 async def at_rest(cluster: FakeCluster, process: Process, span_s: float) -> dict[str, Any]:
-    """Nothing happens."""
+    """Nothing happens, and every Event has been posted."""
+    await quiet(cluster, "Lease")
     cluster.log.clear()
     began = process.spent()
     await asyncio.sleep(span_s)
