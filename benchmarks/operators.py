@@ -120,14 +120,15 @@ def create(cluster: FakeCluster, name: str) -> float:
     return time.perf_counter()
 
 
-async def quiet(cluster: FakeCluster) -> None:
-    """Until nothing has been asked for a while; Lease and Events aside."""
+async def quiet(cluster: FakeCluster, *aside: str) -> None:
+    """Until nothing has been asked for a while, but of these kinds; else Lease and Events."""
     seen = -1
-    while seen != len(busy(cluster)):
-        seen = len(busy(cluster))
+    while seen != len(busy(cluster, *aside)):
+        seen = len(busy(cluster, *aside))
         await asyncio.sleep(QUIET_S)
 
 
-def busy(cluster: FakeCluster) -> list[Any]:
-    """Requests but those of Lease and Events."""
-    return [r for r in cluster.log if r.kind not in {"Lease", "Event"}]
+def busy(cluster: FakeCluster, *aside: str) -> list[Any]:
+    """Requests but those of these kinds; else of Lease and Events."""
+    left_out = aside or ("Lease", "Event")
+    return [r for r in cluster.log if r.kind not in left_out]

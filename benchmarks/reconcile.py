@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, Final
 
+from uvloop import new_event_loop
+
 from efficiency import efficiency
 from harness import Report, options, percentile
 from operators import (
@@ -79,7 +81,8 @@ async def burst(cluster: FakeCluster, process: Process, count: int) -> dict[str,
 
 
 async def at_rest(cluster: FakeCluster, process: Process, span_s: float) -> dict[str, Any]:
-    """Nothing happens."""
+    """Nothing happens, and every Event has been posted."""
+    await quiet(cluster, "Lease")
     cluster.log.clear()
     began = process.spent()
     await asyncio.sleep(span_s)
@@ -211,7 +214,8 @@ def main() -> int:
     if chosen.smoke:
         chosen.agents, chosen.paced, chosen.rest = 20, 10, 3.0
     report = Report("reconcile")
-    asyncio.run(measured(chosen, report))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(measured(chosen, report))
     check(report)
     return report.finish(chosen)
 

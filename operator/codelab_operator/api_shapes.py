@@ -4,7 +4,7 @@ The docstring below a field is its description in the CRD. Fields are camelCase 
 are complete: the API server refuses rules that walk over lists or strings without an upper bound.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -29,6 +29,10 @@ class Shape(BaseModel):
         validate_by_name=True,
         use_attribute_docstrings=True,
     )
+
+    def __deepcopy__(self, memo: object = None) -> Self:
+        """Itself: it never changes, and parsing copies each default that it fills in."""
+        return self
 
 
 def map_list(key: str) -> dict[str, Any]:

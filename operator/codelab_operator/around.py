@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from codelab_operator.asking import Asking
 from codelab_operator.children import Manifest, Offering
 from codelab_operator.discovery import Discovery
 from codelab_operator.events import Events, Note
@@ -26,13 +27,13 @@ class Around:
         """A kind is not served any more, or may be by now."""
         self.discovery.look.set()
 
-    def health(self, key: AgentKey) -> Health:
-        """The last facts from the services."""
+    def health(self, key: AgentKey) -> Health | None:
+        """The last facts from the services; None: they were never asked."""
         return self.checks.of(key)
 
-    def settled(self, key: AgentKey, *, is_settled: bool) -> None:
-        """Whether the services have to be asked often."""
-        self.checks.follow(key, is_settled=is_settled)
+    def ask(self, key: AgentKey, what: Asking) -> None:
+        """What the services have to be asked from now on."""
+        self.checks.follow(key, what)
 
     def forgotten(self, key: AgentKey) -> None:
         """The agent is gone."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from codelab_operator.api_group import HASH_ANNOTATION
 from codelab_operator.api_spec import Spec
@@ -26,6 +26,27 @@ def key_of(manifest: Manifest) -> ObjectKey:
     return ObjectKey(
         manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]
     )
+
+
+class Wanted(Protocol):
+    """A wanted object, as far as a status speaks of it."""
+
+    @property
+    def key(self) -> ObjectKey: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def component(self) -> str: ...
+
+
+class Outline(NamedTuple):
+    """A `Wanted` without its manifest."""
+
+    key: ObjectKey
+    hash: str
+    component: str
 
 
 @dataclass(frozen=True, slots=True)

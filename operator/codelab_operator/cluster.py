@@ -1,4 +1,4 @@
-"""What reconciling needs of a cluster: six verbs over plain objects, and nothing of any client."""
+"""What reconciling needs of a cluster: verbs over plain objects, and nothing of any client."""
 
 from typing import Protocol
 
@@ -11,6 +11,9 @@ class Cluster(Protocol):
 
     def observe(self, key: AgentKey) -> Observation:
         """The agent and its children as the streams and our own writes have them; no request."""
+
+    def confirm(self, observed: Observation) -> None:
+        """Children of these versions are as meant."""
 
     async def read(self, key: ObjectKey) -> Manifest:
         """One object that no stream shows: a Secret."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codelab_operator.api_status import Status
+from codelab_operator.asking import heard
 from codelab_operator.children import Agent, Manifest
 from codelab_operator.component_status import component_entries, component_verdicts, workloads
 from codelab_operator.findings import Findings
@@ -32,11 +33,13 @@ def conditions(
     `lastTransitionTime` moves only where a condition's `status` differs from the stored one.
     """
     states = workloads(findings)
-    parts = component_verdicts(states, findings.health)
+    has_proxy = "llmproxy" in states and states["llmproxy"].available > 0
+    health = heard(agent, findings.health, has_proxy=has_proxy)
+    parts = component_verdicts(states, health)
     verdicts = [
         *readiness(View(agent, findings, states, parts, previous, now)),
         *parts,
-        provider_verdict(agent, findings.health),
+        provider_verdict(agent, health),
     ]
     if monitoring := monitoring_verdict(agent, findings):
         verdicts.append(monitoring)
@@ -45,7 +48,7 @@ def conditions(
         "version": _version(agent, states, previous),
         "conditions": as_conditions(verdicts, previous, now),
         "components": component_entries(states),
-        "providers": provider_entries(agent, findings.health),
+        "providers": provider_entries(agent, health),
         "endpoints": endpoints(agent, findings.observed),
         "clientTokenSecret": _client_token_secret(agent),
         "internalAuth": _internal_auth(agent, findings, previous),

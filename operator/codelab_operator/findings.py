@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from codelab_operator.children import Child, Manifest, ObjectKey, Offering
+from codelab_operator.children import Manifest, ObjectKey, Offering, Wanted
 from codelab_operator.rollout import Wave
 from codelab_operator.rotation import Rotation
 
@@ -34,7 +34,7 @@ class Health:
 class Findings:
     """Everything but the agent itself that its status depends on."""
 
-    desired: Sequence[Child]
+    desired: Sequence[Wanted]
     observed: Mapping[ObjectKey, Manifest]
     """Children after the writes of this pass: their answers laid over the indexes."""
     wave: Wave

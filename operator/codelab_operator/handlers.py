@@ -1,24 +1,21 @@
-"""kopf as a feeder: streams of agents and children into the inbox, and nothing else.
+"""kopf as the keeper of streams: it lists, watches, renews and resumes; its session reads them.
 
-Low level only: the handler neither writes, waits, nor decides. There is no index function: kopf's
-gate for them takes time that grows with the square of the number of objects.
+Low level only: no index, and no handler that is ever called. docs/adr/0010 says why.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import kopf
 
-from codelab_operator.api_group import AGENT_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL
-from codelab_operator.children import ObjectKey
+from codelab_operator.api_group import FIELD_MANAGER, MANAGED_BY_LABEL
 from codelab_operator.connection import Connection
-from codelab_operator.inbox import Gone, Item
+from codelab_operator.inbox import Item
 from codelab_operator.kinds import AGENT, LEASE, Kind
 from codelab_operator.kopf_session import StreamSession
-from codelab_operator.observations import sighting
 from codelab_operator.settings import OperatorSettings
 
 SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
@@ -33,21 +30,6 @@ log = logging.getLogger(__name__)
 Put = Callable[[Item], None]
 
 
-class NoHistory(kopf.DiffBaseStorage):
-    """kopf compares each object with its last version, by deep copies; nobody here asks for it."""
-
-    def build(self, **_: Any) -> Any:
-        """Nothing."""
-        return {}
-
-    def fetch(self, **_: Any) -> Any:
-        """Nothing was kept."""
-        return None
-
-    def store(self, **_: Any) -> None:
-        """Keep nothing."""
-
-
 def registry(kinds: tuple[Kind, ...], place: Connection, put: Put) -> kopf.OperatorRegistry:
     """The handlers: a login, and one function for all kinds."""
     made = kopf.OperatorRegistry()
@@ -59,22 +41,13 @@ def registry(kinds: tuple[Kind, ...], place: Connection, put: Put) -> kopf.Opera
             server=place.url, default_namespace="default", aiohttp_session=session
         )
 
-    async def event(event: Any, body: kopf.Body, **_: Any) -> None:
-        """An object is there or has changed; or it is gone, or has lost our label."""
-        put(gone(body) if event["type"] == "DELETED" else sighting(dict(body)))
+    async def event(**_: Any) -> None:
+        """Never called: kopf watches a kind that has a handler, and is shown no object of it."""
 
     for kind in kinds:
         group, _, version = kind.api_version.rpartition("/")
         kopf.on.event(group, version, kind.plural, registry=made, id=kind.plural)(event)
     return made
-
-
-def gone(body: Mapping[str, Any]) -> Gone:
-    """What a DELETED event says."""
-    metadata = body["metadata"]
-    names = (body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
-    agent = (metadata.get("labels") or {}).get(AGENT_LABEL, "")
-    return Gone(ObjectKey(*names), agent, metadata["uid"])
 
 
 def tuned(settings: OperatorSettings, kinds: tuple[Kind, ...]) -> kopf.OperatorSettings:
@@ -87,9 +60,7 @@ def tuned(settings: OperatorSettings, kinds: tuple[Kind, ...]) -> kopf.OperatorS
     made.networking.error_backoffs = BACKOFFS_S
     made.watching.server_timeout, made.watching.client_timeout = 300, 330
     made.watching.connect_timeout = 10
-    made.watching.inactivity_timeout, made.watching.chunk_size = 70.0, 500
-    made.queueing.idle_timeout = 0.5  # a task for each object that changed: not for longer
-    made.persistence.diffbase_storage = NoHistory()
+    made.watching.inactivity_timeout, made.watching.chunk_size = 70.0, 100
     for kind in kinds:
         group = kind.api_version.rpartition("/")[0]
         if kind.is_child:

@@ -3,21 +3,19 @@
 import asyncio
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 import orjson
 
 from codelab_core.clock import Clock
 from codelab_operator.api_group import PORTS, UNREADY_RUNTIME
+from codelab_operator.asking import Asking
 from codelab_operator.findings import Health
 from codelab_operator.key_queue import Uniform
 from codelab_operator.observations import AgentKey
 
 ANSWER_S: Final = 3.0
 AT_ONCE: Final = 8
-UNSETTLED_S: Final = 10.0
-SETTLED_S: Final = 60.0
 JITTER: Final = 0.2
 TICK_S: Final = 1.0
 LONGEST_BYTES: Final = 65_536
@@ -49,23 +47,30 @@ class HealthChecks:
         self._changed = changed
         self._known: dict[AgentKey, Health] = {}
         self._due: dict[AgentKey, float] = {}
-        self._settled: dict[AgentKey, bool] = {}
+        self._asking: dict[AgentKey, Asking] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    def of(self, key: AgentKey) -> Health:
-        """The last facts."""
-        return self._known.get(key, Health())
+    def of(self, key: AgentKey) -> Health | None:
+        """The last facts; None: the services were never asked."""
+        return self._known.get(key)
 
-    def follow(self, key: AgentKey, *, is_settled: bool) -> None:
-        """Ask an agent's services from now on: often until it has settled, then now and then."""
-        if not is_settled and self._settled.get(key, True):
-            self._due[key] = min(self._due.get(key, float("inf")), self._clock.monotonic())
-        self._settled[key] = is_settled
-        self._due.setdefault(key, self._clock.monotonic())
+    def follow(self, key: AgentKey, what: Asking) -> None:
+        """Ask this of an agent's services from now on; one that is no more settled, at once."""
+        before = self._asking.get(key)
+        if before == what:
+            return
+        self._asking[key] = what
+        if key in self._known:
+            self._known[key] = _of(what, self._known[key])
+        if not what.components:
+            self._due.pop(key, None)
+        else:
+            wait_s = self._uniform(0.0, what.span_s) if what.is_settled else 0.0
+            self._due[key] = self._clock.monotonic() + wait_s
 
     def forget(self, key: AgentKey) -> None:
         """The agent is gone."""
-        for known in (self._known, self._due, self._settled):
+        for known in (self._known, self._due, self._asking):
             known.pop(key, None)
 
     async def run(self) -> None:
@@ -80,21 +85,22 @@ class HealthChecks:
                 await asyncio.sleep(TICK_S)
 
     async def _ask(self, key: AgentKey) -> None:
-        """Ask both services of one agent, and when to ask again."""
+        """Ask services of one agent, and when to ask again."""
+        facts: dict[str, Checks | None] = {}
         try:
-            facts = self.of(key)
-            for component in SERVICES:
-                checks = await asyncio.to_thread(self._read, key, component)
-                facts = replace(facts, **{component: checks})
+            for component in self._asking.get(key, Asking()).components:
+                facts[component] = await asyncio.to_thread(self._read, key, component)
         finally:
             self._room.release()
-        if key not in self._due:
+        what = self._asking.get(key)
+        if what is None:
             return  # forgotten meanwhile
-        span_s = SETTLED_S if self._settled[key] else UNSETTLED_S
-        jitter = self._uniform(1 - JITTER, 1 + JITTER) if self._settled[key] else 1.0
-        self._due[key] = self._clock.monotonic() + span_s * jitter
-        if facts != self.of(key):
-            self._known[key] = facts
+        if key in self._due:
+            jitter = self._uniform(1 - JITTER, 1 + JITTER) if what.is_settled else 1.0
+            self._due[key] = self._clock.monotonic() + what.span_s * jitter
+        known = _of(what, Health(**facts))
+        if known != self.of(key):
+            self._known[key] = known
             self._changed(key)
 
     def _read(self, key: AgentKey, component: str) -> Checks | None:
@@ -102,6 +108,11 @@ class HealthChecks:
         place = {"namespace": key.namespace, "port": PORTS[component]}
         urls = (self._url.format(service=f"{key.name}-{s}", **place) for s in SERVICES[component])
         return next((checks for url in urls if (checks := read_checks(url)) is not None), None)
+
+
+def _of(what: Asking, facts: Health) -> Health:
+    """Facts without those of components that are not asked."""
+    return Health(**{name: getattr(facts, name) for name in what.components})
 
 
 def read_checks(url: str) -> Checks | None:

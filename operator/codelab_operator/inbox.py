@@ -7,9 +7,11 @@ and at its end it cancels every task of its loop.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from codelab_operator.api_group import AGENT_LABEL
 from codelab_operator.children import ObjectKey
 from codelab_operator.observations import Sighting
 
@@ -21,6 +23,14 @@ class Gone:
     key: ObjectKey
     agent: str
     uid: str
+
+
+def gone(body: Mapping[str, Any]) -> Gone:
+    """What a DELETED event says. Raises `KeyError` for what is no namespaced object."""
+    metadata = body["metadata"]
+    names = (body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
+    agent = (metadata.get("labels") or {}).get(AGENT_LABEL, "")
+    return Gone(ObjectKey(*names), agent, metadata["uid"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from codelab_operator.live_cluster import LiveCluster
 from codelab_operator.observations import AgentKey, Sighting
 
 CHILD_S: Final = 0.02
-"""Changes of children come in bursts: one pass for all of them."""
+"""Changes of children come in bursts: one pass for all of them. The loss of one is waited for."""
 
 
 class Intake:
@@ -54,11 +54,13 @@ class Intake:
     def _saw(self, seen: Sighting) -> None:
         """An object as a stream showed it."""
         if seen.key.kind == LEASE.name:
-            if seen.key == self._lease[0] and self._lease[1].encode() in seen.body:
+            if seen.key == self._lease[0] and self._lease[1].encode() in seen.rest:
                 self.lease_seen_at = self._clock.monotonic()
             return
         if self._cluster.saw(seen) and seen.agent:
-            self._touch(AgentKey(seen.key.namespace, seen.agent), seen.key.kind == AGENT.name)
+            is_agent = seen.key.kind == AGENT.name
+            delay_s = 0.0 if is_agent else CHILD_S
+            self._touch(AgentKey(seen.key.namespace, seen.agent), delay_s, is_agent)
 
     def _lost(self, key: ObjectKey, agent: str, uid: str) -> None:
         """An object is gone."""
@@ -67,16 +69,14 @@ class Intake:
         if known is not None and known.agent:
             name = known.agent  # it may have lost the label that names its agent
         if self._cluster.lost(key, uid) and name:
-            self._touch(AgentKey(key.namespace, name), key.kind == AGENT.name)
+            self._touch(AgentKey(key.namespace, name), 0.0, key.kind == AGENT.name)
 
-    def _touch(self, key: AgentKey, is_agent: bool) -> None:  # noqa: FBT001 -- of two sources
+    def _touch(self, key: AgentKey, delay_s: float, is_agent: bool) -> None:  # noqa: FBT001 -- of two sources
         """Let a pass happen; before everything is listed, later."""
         if not self.is_complete:
             self._early.add(key)
-        elif is_agent:
-            self._add(key, 0.0, True)  # noqa: FBT003 -- a callback takes no keywords
         else:
-            self._add(key, CHILD_S, False)  # noqa: FBT003 -- a callback takes no keywords
+            self._add(key, delay_s, is_agent)
 
     def _was_listed(self, listing: Listing) -> None:
         """What is known and not in a list any more is gone, without any event for it."""

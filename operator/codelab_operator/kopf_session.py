@@ -1,8 +1,9 @@
-"""The HTTP session of the streams: lists go straight to the inbox, watches to kopf.
+"""The HTTP session of the streams: objects go straight to the inbox, kopf sees versions alone.
 
-kopf makes a task for each listed object and lets them wait for each other, which takes minutes for
-a thousand agents; and after a 410 it does not tell what vanished meanwhile. So it gets an empty
-list of the right version and watches from there, and we compare the list with what is known.
+kopf makes a task for each object and lets those of a list wait for each other, which takes minutes
+for a thousand agents; and after a 410 it does not tell what vanished meanwhile. So it gets an empty
+list of the right version and watches from there; we compare the list with what is known, and of a
+watch it gets bookmarks. What it does is to keep the streams: docs/adr/0010.
 """
 
 import re
@@ -16,8 +17,9 @@ import aiohttp
 import orjson
 
 from codelab_operator.connection import Connection
-from codelab_operator.inbox import Listing
+from codelab_operator.inbox import Item, Listing
 from codelab_operator.observations import Sighting, sighting
+from codelab_operator.watched import Watched
 
 COLLECTION: Final = re.compile(r"^/apis?/(?:[^/]+/)?[^/]+/(?:namespaces/([^/]+)/)?([a-z]+)$")
 """Namespace and plural of a collection's path."""
@@ -28,9 +30,9 @@ Options = Any
 class StreamSession:
     """What kopf uses of a session. One for each login: after a 401 kopf asks for another."""
 
-    def __init__(self, place: Connection, listed: Callable[[Listing], None]) -> None:
+    def __init__(self, place: Connection, put: Callable[[Item], None]) -> None:
         token = place.token()
-        self._listed = listed
+        self._put = put
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_trust(place)),
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -47,11 +49,14 @@ class StreamSession:
         await self._session.close()
 
     async def request(self, method: str, url: str, **options: Options) -> Any:
-        """One request; a list comes back without its items."""
+        """One request; a list comes back without its items, a watch without its objects."""
         place = _collection(method, url)
-        if place is None:
-            return await self._session.request(method, url, **options)
-        return await self._list(place, url, options)
+        if place is not None:
+            return await self._list(place, url, options)
+        response = await self._session.request(method, url, **options)
+        if response.status != HTTPStatus.OK or "watch=true" not in urlsplit(url).query:
+            return response  # a refusal is for kopf to judge
+        return Watched(response, self._put)
 
     async def _list(self, place: tuple[str, str], url: str, options: Options) -> Any:
         """All pages of a list into the inbox; or the refusal, as it came."""
@@ -69,7 +74,7 @@ class StreamSession:
             following = page["metadata"].pop("continue", "")
             if not following:
                 version = int(page["metadata"]["resourceVersion"])
-                self._listed(Listing(place[1], place[0], version, tuple(objects)))
+                self._put(Listing(place[1], place[0], version, tuple(objects)))
                 return EmptyList(page)
             address = f"{url}&continue={quote(following)}"
 

@@ -19,7 +19,8 @@ from codelab_operator.settings import OperatorSettings
 
 CALL_S: Final = 3.0
 RETRY_S: Final = 1.0
-LOOK_S: Final = 0.1
+LOOK_S: Final = 1.0
+"""Longest time between two looks at our own deadline."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Election:
     async def watch_deadline(self) -> None:
         """End the process at the deadline even while a renewal is under way."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(min(self._candidate.left_s(self._clock.monotonic()), LOOK_S))
             if self._candidate.is_lost(self._clock.monotonic()):
                 log.critical("lease lost; ending", extra={"identity": self.identity})
                 self._end()

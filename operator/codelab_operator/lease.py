@@ -66,6 +66,10 @@ class Candidate:
         """Whether a write may start now: it will have landed before anybody else can lead."""
         return self.renewed_at is not None and now < self.renewed_at + self.deadline_s
 
+    def left_s(self, now: float) -> float:
+        """Seconds until a process that led is no more sure that it does; inf: it never led."""
+        return float("inf") if self.renewed_at is None else self.renewed_at + self.deadline_s - now
+
     def is_lost(self, now: float) -> bool:
         """Whether a process that led can no more be sure that it does."""
         return self.renewed_at is not None and not self.may_write(now)

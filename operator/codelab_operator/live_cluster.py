@@ -14,6 +14,7 @@ from codelab_operator.children import Manifest, ObjectKey
 from codelab_operator.kinds import CHILDREN
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation, Observations, Sighting, sighting
+from codelab_operator.slots import Slots
 from codelab_operator.write_limit import MOST, WriteLimit
 
 WATCHED: Final = frozenset(kind.name for kind in CHILDREN)
@@ -46,9 +47,8 @@ class LiveCluster:
         self._clock = clock
         self._metrics = metrics
         self._limit = WriteLimit()
-        self._under_way = 0
         self._is_closed = False
-        self._room = asyncio.Condition()
+        self._slots = Slots(lambda: self._limit.allowed)
         self.observations = Observations()
         self.awaited: dict[ObjectKey, tuple[int, float]] = {}
         """Own writes of watched kinds that no stream has shown yet: version and time."""
@@ -58,13 +58,16 @@ class LiveCluster:
         """The agent and its children; no request."""
         return self.observations.observe(key)
 
+    def confirm(self, observed: Observation) -> None:
+        """Children of these versions are as meant."""
+        self.observations.confirm(observed)
+
     async def close(self, span_s: float) -> None:
         """Start no more writes; wait for those under way, so long at most."""
         self._is_closed = True
-        async with self._room:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(span_s):
-                    await self._room.wait_for(lambda: self._under_way == 0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(span_s):
+                await self._slots.idle()
 
     def saw(self, seen: Sighting) -> bool:
         """A stream showed an object; whether that was news."""
@@ -132,9 +135,7 @@ class LiveCluster:
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         """One write under way; its outcome moves the limit. Raises `FencedError`."""
-        async with self._room:
-            await self._room.wait_for(lambda: self._under_way < self._limit.allowed)
-            self._under_way += 1
+        await self._slots.take()
         started = self._clock.monotonic()
         try:
             if self._is_closed or not self._may_write():
@@ -146,7 +147,5 @@ class LiveCluster:
                 self._limit.suffered(self._clock.monotonic())
             raise
         finally:
-            self._under_way -= 1
+            self._slots.give()
             self._metrics.write_limit.set(self._limit.allowed)
-            async with self._room:
-                self._room.notify(2)  # the limit may have grown by one

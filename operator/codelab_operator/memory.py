@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from codelab_operator.children import ObjectKey
+from codelab_operator.children import ObjectKey, Offering, Outline
 from codelab_operator.drift import Drift
 from codelab_operator.findings import Failure
 from codelab_operator.plan import Steps
@@ -37,6 +37,10 @@ class AgentMemory:
     """Passes in a row in which something failed that goes away by itself."""
     refused: dict[ObjectKey, tuple[float, Failure]] = field(default_factory=dict)
     """Children that are left alone for this generation: until when, and why."""
+    outline: tuple[Outline, ...] = ()
+    """What was wanted at the last pass, if all of it was there as meant."""
+    offering: Offering | None = None
+    """What the cluster offered then."""
     suspects: frozenset[ObjectKey] = frozenset()
     """Names that somebody else had at the last pass."""
 
@@ -46,6 +50,7 @@ class AgentMemory:
             return False
         self.uid, self.generation, self.seen_at = uid, generation, now
         self.refused.clear()
+        self.outline = ()
         return True
 
     def barred(self, now: float) -> frozenset[ObjectKey]:

@@ -6,13 +6,16 @@ then `prune`; within each group all at once. `rollout` says which of them may go
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from codelab_operator.api_group import REPLICAS_ANNOTATION
-from codelab_operator.children import Agent, Child, Manifest, ObjectKey
+from codelab_operator.children import Agent, Child, Manifest, ObjectKey, Wanted
 from codelab_operator.ownership import Owner, owner_of
 from codelab_operator.subset import differences
 from codelab_operator.workloads import WORKLOADS, hash_of, is_settled
+
+NOTHING: Final[Mapping[ObjectKey, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,17 @@ class Steps:
         )
 
 
-def plan(desired: Iterable[Child], observed: Mapping[ObjectKey, Manifest], agent: Agent) -> Steps:
+def plan(
+    desired: Iterable[Child],
+    observed: Mapping[ObjectKey, Manifest],
+    agent: Agent,
+    meant: Mapping[ObjectKey, str] = NOTHING,
+) -> Steps:
     """Compare wanted children with what the indexes hold for the agent.
 
     `observed` holds every object with our labels for this agent, of any kind but Secrets, with the
-    responses to our last writes laid over what the streams delivered.
+    responses to our last writes laid over what the streams delivered. `meant` names intents, by
+    their hash, that objects are known to hold: those are not compared again.
     """
     wanted = {child.key: child for child in desired}
     visible = {key: child for key, child in wanted.items() if key.kind != "Secret"}
@@ -82,13 +91,13 @@ def plan(desired: Iterable[Child], observed: Mapping[ObjectKey, Manifest], agent
         if owners.get(key, Owner.NOBODY) in {Owner.US, Owner.NOBODY}
     }
     return Steps(
-        apply=tuple(_applied(writable, observed, owners)),
+        apply=tuple(_applied(writable, observed, owners, meant)),
         create=tuple(
             child
             for key, child in writable.items()
             if child.write == "create" and key not in observed
         ),
-        patch=tuple(_patched(writable, observed)),
+        patch=tuple(_patched(writable, observed, meant)),
         secrets=tuple(_secrets(wanted, observed)),
         prune=tuple(_pruned(wanted, observed, owners)),
         conflicts=tuple(key for key in visible if owners.get(key) is Owner.ANOTHER),
@@ -100,6 +109,7 @@ def _applied(
     children: Mapping[ObjectKey, Child],
     observed: Mapping[ObjectKey, Manifest],
     owners: Mapping[ObjectKey, Owner],
+    meant: Mapping[ObjectKey, str],
 ) -> Iterator[Apply]:
     """Intents that are missing, that changed, or that somebody else changed."""
     for key, child in children.items():
@@ -111,18 +121,36 @@ def _applied(
         elif hash_of(live) != child.hash:
             force = owners[key] is Owner.US
             yield Apply(child, "changed", force=force, handover=_handover(child, live))
-        elif drifted := tuple(differences(child.manifest, live)):
+        elif meant.get(key) != child.hash and (drifted := tuple(differences(child.manifest, live))):
             yield Apply(child, "drifted", force=owners[key] is Owner.US, drifted=drifted)
 
 
 def _patched(
-    children: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]
+    children: Mapping[ObjectKey, Child],
+    observed: Mapping[ObjectKey, Manifest],
+    meant: Mapping[ObjectKey, str],
 ) -> Iterator[Child]:
     """Created children that are not as meant."""
     for key, child in children.items():
-        if child.write != "create" or key not in observed:
+        if child.write != "create" or key not in observed or meant.get(key) == child.hash:
             continue
         if next(differences(child.manifest, observed[key]), None) is not None:
+            yield child
+
+
+def newly_meant(
+    desired: Iterable[Child],
+    observed: Mapping[ObjectKey, Manifest],
+    agent: Agent,
+    meant: Mapping[ObjectKey, str],
+) -> Iterator[Child]:
+    """Children that are ours and as wanted, of which `meant` did not say so yet."""
+    for child in desired:
+        live = observed.get(child.key)
+        if live is None or hash_of(live) != child.hash or meant.get(child.key) == child.hash:
+            continue
+        is_same = next(differences(child.manifest, live), None) is None
+        if is_same and owner_of(live, agent) is Owner.US:
             yield child
 
 
@@ -130,7 +158,7 @@ def _secrets(
     wanted: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]
 ) -> Iterator[Child]:
     """All Secrets while a pod may be waiting for one."""
-    if _is_settled(wanted, observed):
+    if is_running(wanted.values(), observed):
         return iter(())
     return (child for key, child in wanted.items() if key.kind == "Secret")
 
@@ -144,13 +172,13 @@ def _pruned(
     for key, owner in owners.items():
         if owner is not Owner.US or key in wanted or key.kind == "Secret":
             continue
-        if key.kind != "ConfigMap" or _is_settled(wanted, observed):
+        if key.kind != "ConfigMap" or is_running(wanted.values(), observed):
             yield key
 
 
-def _is_settled(wanted: Mapping[ObjectKey, Child], observed: Mapping[ObjectKey, Manifest]) -> bool:
+def is_running(wanted: Iterable[Wanted], observed: Mapping[ObjectKey, Manifest]) -> bool:
     """Everything that runs pods does so as wanted."""
-    running = (child for key, child in wanted.items() if key.kind in WORKLOADS)
+    running = (child for child in wanted if child.key.kind in WORKLOADS)
     return all(is_settled(observed.get(child.key), child.hash) for child in running)
 
 

@@ -1,14 +1,14 @@
 """One pass over one agent: read, plan, write, report. Every decision is made elsewhere."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from codelab_core.clock import Clock, rfc3339
 from codelab_operator.api_errors import ApiError, FencedError
 from codelab_operator.api_group import GROUP_VERSION, KIND
-from codelab_operator.carrying import LeavingError, Report, Work, carry_out
-from codelab_operator.children import Agent, Child, Manifest, Offering
+from codelab_operator.asking import Asking, asking, remembered
+from codelab_operator.carrying import LeavingError, Work, carry_out
+from codelab_operator.children import Manifest, Offering
 from codelab_operator.cluster import Cluster
 from codelab_operator.conditions import conditions, refused
 from codelab_operator.events import Note
@@ -18,12 +18,11 @@ from codelab_operator.memory import QUIET_TRIES, SECRETS_S, AgentMemory
 from codelab_operator.metrics import Metrics
 from codelab_operator.observations import AgentKey, Observation
 from codelab_operator.parsing import RefusedSpecError
-from codelab_operator.plan import Steps, plan
+from codelab_operator.plan import Steps
+from codelab_operator.planning import Pass, Planner, Sight, compared, learned
 from codelab_operator.readiness import overdue_in_s
-from codelab_operator.rendered import Rendered
-from codelab_operator.rollout import Wave, first_unsettled_wave
-from codelab_operator.rotation import Rotation, is_rotation_due
-from codelab_operator.transitions import is_ready, is_settled, notes, readiness
+from codelab_operator.rotation import is_rotation_due
+from codelab_operator.transitions import is_ready, notes, readiness
 from codelab_operator.workqueue import Outcome
 
 STATUS_S: Final = 1.0
@@ -38,35 +37,17 @@ class Surroundings(Protocol):
     def rediscover(self) -> None:
         """A kind is not served any more, or may be by now."""
 
-    def health(self, key: AgentKey) -> Health:
-        """The last facts from the services."""
+    def health(self, key: AgentKey) -> Health | None:
+        """The last facts from the services; None: they were never asked."""
 
-    def settled(self, key: AgentKey, *, is_settled: bool) -> None:
-        """Whether the services have to be asked often."""
+    def ask(self, key: AgentKey, what: Asking) -> None:
+        """What the services have to be asked from now on."""
 
     def forgotten(self, key: AgentKey) -> None:
         """The agent is gone."""
 
     def tell(self, resource: Manifest, note: Note) -> None:
         """Post an event."""
-
-
-@dataclass(slots=True)
-class Pass:
-    """One pass: what is wanted, what failed, when to look again."""
-
-    agent: Agent
-    resource: Manifest
-    children: tuple[Child, ...]
-    wave: Wave
-    report: Report
-    rotation: Rotation | None = None
-    again_in_s: float | None = None
-
-    def look_again(self, span_s: float | None) -> None:
-        """Look again after this time at the latest."""
-        spans = [s for s in (span_s, self.again_in_s) if s is not None]
-        self.again_in_s = min(spans, default=None)
 
 
 class Reconciler:
@@ -86,7 +67,7 @@ class Reconciler:
         self._metrics = metrics
         self._keeper = Keeper(cluster, new_token, lambda: clock.wall_ms() // 1000)
         self._memories: dict[AgentKey, AgentMemory] = {}
-        self._rendered = Rendered()
+        self._planner = Planner()
 
     async def __call__(self, key: AgentKey) -> Outcome:
         """One pass; what goes wrong around it makes another one."""
@@ -120,7 +101,7 @@ class Reconciler:
     ) -> Outcome:
         """Parse, write children, write the status."""
         try:
-            agent = self._rendered.agent(resource)
+            agent = self._planner.rendered.agent(resource)
         except RefusedSpecError as error:
             await self._save(memory, resource, refused(resource, error, self._now()))
             return Outcome()
@@ -128,7 +109,8 @@ class Reconciler:
         is_new = memory.turn_to(agent.uid, agent.generation, now)
         if is_new and self._around.offering().lacks(agent):
             self._around.rediscover()
-        this = self._planned(agent, memory, resource, observed)
+        sight = Sight(resource, observed, self._around.offering(), now)
+        this = self._planner.planned(agent, memory, sight)
         await self._write(this, memory, is_new=not observed.children)
         if this.report.is_kind_missing:
             self._around.rediscover()
@@ -140,22 +122,6 @@ class Reconciler:
             return Outcome(is_failure=True, at_least_s=this.report.retry_after_s)
         return Outcome(again_in_s=this.again_in_s)
 
-    def _planned(
-        self, agent: Agent, memory: AgentMemory, resource: Manifest, observed: Observation
-    ) -> Pass:
-        """What to do now."""
-        children = self._rendered.children(agent, self._around.offering())
-        now = self._clock.monotonic()
-        steps = plan(children, observed.children, agent).without(memory.barred(now))
-        if memory.owes_secrets:
-            steps = replace(steps, secrets=tuple(c for c in children if c.key.kind == "Secret"))
-        elif now - memory.secrets_at < SECRETS_S:
-            steps = replace(steps, secrets=())
-        if agent.spec.paused:
-            steps = Steps(conflicts=steps.conflicts, leaving=steps.leaving)
-        wave = first_unsettled_wave(steps, observed.children, agent)
-        return Pass(agent, resource, children, wave, Report(memory.standing()))
-
     async def _write(self, this: Pass, memory: AgentMemory, *, is_new: bool) -> None:
         """Secrets first: pods mount them. Then everything else."""
         now, steps = self._clock.monotonic(), this.wave.steps
@@ -164,7 +130,7 @@ class Reconciler:
             memory.owes_secrets = bool(this.report.failures)
             memory.secrets_at = now
             this.look_again(SECRETS_S)
-        born = str(this.resource["metadata"]["creationTimestamp"])
+        born = str(this.sight.resource["metadata"]["creationTimestamp"])
         work = Work(this.agent, born, steps, memory.suspects)
         await carry_out(self._cluster, work, this.report)
         fights = memory.drift.fights(now)
@@ -179,31 +145,35 @@ class Reconciler:
 
     def _is_rotating(self, this: Pass) -> bool:
         """Whether the token between the services is being replaced."""
-        return is_rotation_due(this.agent, this.resource.get("status") or {})
+        return is_rotation_due(this.agent, this.sight.resource.get("status") or {})
 
     async def _say(self, key: AgentKey, memory: AgentMemory, this: Pass) -> None:
         """Write the status if it says anything new."""
-        children = self._cluster.observe(key).children
+        after = this.sight.observed
+        if not this.wave.steps.is_empty:
+            after = compared(this.children, this.agent, self._cluster.observe(key))
+        self._cluster.confirm(after)
+        learned(this, memory, after)
+        before, now = this.sight.resource.get("status") or {}, self._now()
         found = Findings(
             this.children,
-            children,
+            after.children,
             this.wave,
             self._around.offering(),
             this.report.failures,
-            self._around.health(key),
+            self._around.health(key) or remembered(before),
             this.rotation,
             memory.drift.fights(self._clock.monotonic()),
         )
-        before, now = this.resource.get("status") or {}, self._now()
         status = conditions(this.agent, found, before, now)
         this.look_again(overdue_in_s(this.agent, status, now))
         ready = is_ready(status)
-        self._around.settled(key, is_settled=is_settled(status))
+        self._around.ask(key, asking(this.agent, status))
         wait_s = memory.status_at + STATUS_S - self._clock.monotonic()
         if status != before and wait_s > 0 and readiness(status) == readiness(before):
             this.look_again(wait_s)
             return
-        await self._save(memory, this.resource, status)
+        await self._save(memory, this.sight.resource, status)
         if ready and not memory.is_ready and this.agent.generation == memory.generation:
             self._metrics.ready_seconds.observe(self._clock.monotonic() - memory.seen_at)
         memory.is_ready = ready

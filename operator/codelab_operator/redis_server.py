@@ -1,6 +1,7 @@
 """The store of an agent: one Redis pod with a volume, and who may do what in it. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from codelab_core.store_commands import COMMANDS
@@ -54,7 +55,8 @@ def access_list(agent: Agent) -> str:
     return "\n".join([_DEFAULT, probe, *users, ""])
 
 
-def _rights(version: str) -> dict[str, str]:
+@lru_cache(maxsize=16)
+def _rights(version: str) -> Mapping[str, str]:
     """The commands of each user, in the words of the access list."""
     return {
         user: " ".join(["-@all", *(f"+{name}" for name in known_commands(commands, version))])

@@ -1,5 +1,6 @@
 """Versions of agents: which ones this operator can run, and what each of them knows. Pure."""
 
+from functools import lru_cache
 from typing import Final
 
 from codelab_operator.api_group import RELEASE
@@ -8,6 +9,7 @@ SUPPORTED_MINORS: Final = 3
 """Our own minor version and the two before it."""
 
 
+@lru_cache(maxsize=256)
 def release_of(version: str) -> tuple[int, int, int]:
     """Major, minor and patch; a suffix such as `-rc.1` counts as the release that it leads to.
 

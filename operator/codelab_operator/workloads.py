@@ -55,6 +55,19 @@ def workload(live: Manifest | None, wanted: str) -> Workload:
     )
 
 
+def gist(live: Manifest) -> dict[str, Any]:
+    """What `workload` reads of a specification; of other kinds nothing."""
+    if live["kind"] not in WORKLOADS:
+        return {}
+    containers = [{"image": _image(live)}]
+    return {
+        "spec": {
+            "replicas": _desired(live),
+            "template": {"spec": {"containers": containers}},
+        }
+    }
+
+
 def hash_of(live: Manifest) -> str:
     """Hash of the intent that was applied last; empty without one."""
     return str((live["metadata"].get("annotations") or {}).get(HASH_ANNOTATION, ""))

@@ -7,11 +7,12 @@ from itertools import count
 import orjson
 from prometheus_client import CollectorRegistry
 
+from codelab_operator.asking import Asking
 from codelab_operator.children import Manifest, ObjectKey, Offering
 from codelab_operator.events import Note
 from codelab_operator.findings import Health
-from codelab_operator.handlers import SELECTOR, gone
-from codelab_operator.inbox import Listing
+from codelab_operator.handlers import SELECTOR
+from codelab_operator.inbox import Listing, gone
 from codelab_operator.intake import Intake
 from codelab_operator.key_queue import KeyQueue
 from codelab_operator.kinds import AGENT, CHILDREN, LEASE, Kind
@@ -51,9 +52,9 @@ class Neighbours:
     """The `Surroundings` of a pass; what it was told is kept."""
 
     offered: Offering = EVERYTHING
-    facts: Health = NOTHING_KNOWN
+    facts: Health | None = NOTHING_KNOWN
     told: list[Note] = field(default_factory=list)
-    followed: dict[AgentKey, bool] = field(default_factory=dict)
+    followed: dict[AgentKey, Asking] = field(default_factory=dict)
     rediscoveries: int = 0
 
     def offering(self) -> Offering:
@@ -62,11 +63,11 @@ class Neighbours:
     def rediscover(self) -> None:
         self.rediscoveries += 1
 
-    def health(self, key: AgentKey) -> Health:
+    def health(self, key: AgentKey) -> Health | None:
         return self.facts
 
-    def settled(self, key: AgentKey, *, is_settled: bool) -> None:
-        self.followed[key] = is_settled
+    def ask(self, key: AgentKey, what: Asking) -> None:
+        self.followed[key] = what
 
     def forgotten(self, key: AgentKey) -> None:
         self.followed.pop(key, None)

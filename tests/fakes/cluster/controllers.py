@@ -29,6 +29,16 @@ class Controllers:
     templates: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     """Hashes of pod templates by (namespace, Deployment): one entry for each ReplicaSet."""
 
+    waiting: dict[str, dict[tuple[str, str], Collection]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """Workloads by (kind, name) whose pods wait for something to mount, by namespace."""
+
+    owned: dict[str, dict[tuple[str, str, str], Collection]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """Objects by (kind, namespace, name) that named an owner, by its uid."""
+
     def attach(self) -> None:
         """Listen to the store."""
         self.store.listeners.append(self._on_change)
@@ -48,7 +58,9 @@ class Controllers:
             loop.call_soon(self._scale, change.after)
         elif kind == "Secret" and change.before is None:
             loop.call_soon(self._start_waiting, change.after.namespace)
-        loop.call_soon(self._collect_orphan, collection, change.after)
+        for uid in _owner_uids(change.after):
+            self.owned[uid][kind, change.after.namespace, change.after.name] = collection
+            loop.call_soon(self._collect_orphan, collection, change.after)
 
     def _note_template(self, workload: Stored) -> None:
         """Remember each new pod template."""
@@ -64,21 +76,22 @@ class Controllers:
         if live is None or live.uid != seen.uid or not _is_unobserved(live):
             return
         pods = live.manifest["spec"]["template"]["spec"]
+        place = (collection.resource.kind, live.name)
         if not all(
             (live.namespace, name) in self.store.of("Secret").objects for name in needed(pods)
         ):
+            self.waiting[live.namespace][place] = collection
             return  # the kubelet waits for what is to be mounted
+        self.waiting[live.namespace].pop(place, None)
         images = {container.get("image") for container in pods.get("containers", [])}
         status = stuck(live) if images & self.broken_images else settled(live)
         self._write_status(collection, live, status)
 
     def _start_waiting(self, namespace: str) -> None:
         """A Secret has come: pods may have waited for it."""
-        for kind in WORKLOADS:
-            collection = self.store.of(kind)
-            for stored in list(collection.objects.values()):
-                if stored.namespace == namespace and _is_unobserved(stored):
-                    self._settle(collection, stored)
+        for (_, name), collection in list(self.waiting[namespace].items()):
+            if stored := collection.objects.get((namespace, name)):
+                self._settle(collection, stored)
 
     def _write_status(self, collection: Collection, live: Stored, status: Json) -> None:
         """Write a status as the controllers of a cluster do."""
@@ -99,10 +112,10 @@ class Controllers:
 
     def _collect(self, uid: str) -> None:
         """Delete what a gone object owned."""
-        for collection in self.store.collections.values():
-            for stored in list(collection.objects.values()):
-                if uid in _owner_uids(stored):
-                    self._drop(collection, stored)
+        for (_, *place), collection in self.owned.pop(uid, {}).items():
+            stored = collection.objects.get((place[0], place[1]))
+            if stored is not None and uid in _owner_uids(stored):
+                self._drop(collection, stored)
 
     def _collect_orphan(self, collection: Collection, stored: Stored) -> None:
         """Delete an object whose owner was gone when it came."""

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from fakes.cluster import answers
-from fakes.cluster.store import Collection, Store
+from fakes.cluster.store import Collection, Store, Stored
 from fakes.cluster.watching import Disturbance, View, stream
 
 LONGEST_WATCH_S: Final = 3600.0
@@ -24,12 +24,15 @@ def continued(
         if version < collection.compacted:
             raise answers.RefusedError(410, "Expired", "the continue token is too old")
     limit = int(query.get("limit") or 0)
-    shown = [collection.objects[key] for key in sorted(collection.objects)]
-    shown = [stored for stored in shown if view.shows(stored)][position:]
-    page = shown[:limit] if limit else shown
+    stored = [collection.objects[key] for key in sorted(collection.objects)]
+    page = list[Stored]()
+    while position < len(stored) and (not limit or len(page) < limit):
+        if view.shows(stored[position]):
+            page.append(stored[position])
+        position += 1
     metadata = {"resourceVersion": str(version)}
-    if len(page) < len(shown):
-        metadata["continue"] = f"{version}:{position + len(page)}"
+    if position < len(stored):
+        metadata["continue"] = f"{version}:{position}"
     resource = collection.resource
     head = orjson.dumps(
         {
@@ -38,7 +41,7 @@ def continued(
             "metadata": metadata,
         }
     )
-    items = b",".join(stored.encoded for stored in page)
+    items = b",".join(one.encoded for one in page)
     return web.Response(
         body=head[:-1] + b',"items":[' + items + b"]}", content_type="application/json"
     )

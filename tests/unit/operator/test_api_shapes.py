@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -71,3 +72,12 @@ def test_fields_are_camel_case_outside_and_unknown_ones_are_passed_over() -> Non
 def test_references_name_a_secret_and_its_key() -> None:
     assert SecretKeyRef.model_validate({"name": "a", "key": "b"}).key == "b"
     assert map_list("name")["x-kubernetes-list-map-keys"] == ["name"]
+
+
+def test_a_copy_is_the_shape_itself() -> None:
+    class Port(Shape):
+        node_port: int
+
+    port = Port(node_port=1)
+
+    assert copy.deepcopy(port) is port

@@ -3,6 +3,7 @@
 import asyncio
 
 from codelab_operator.around import Around
+from codelab_operator.asking import Asking
 from codelab_operator.children import Offering
 from codelab_operator.discovery import Discovery
 from codelab_operator.events import Events, Note
@@ -29,7 +30,7 @@ async def test_each_question_and_message_reaches_its_place(
     async def serve(kinds: tuple[Kind, ...]) -> None:
         served.append(kinds)
 
-    cluster.health = {"ns/a-runtime": {"checks": {"redis": "ok"}}}
+    cluster.health = {"ns/a-llmproxy": {"checks": {"scripted": "ok"}}}
     url = cluster.url + "/health/{namespace}/{service}"
     around = Around(
         Discovery(kube, OperatorSettings.exactly(), serve),
@@ -38,7 +39,7 @@ async def test_each_question_and_message_reaches_its_place(
     )
     agent = {"metadata": {"namespace": "ns", "name": "a", "uid": "u"}}
 
-    around.settled(A, is_settled=False)
+    around.ask(A, Asking(("llmproxy",)))
     around.tell(agent, Note("Normal", "Ready", "it is"))
     around.rediscover()
     is_asked_to_look = around.discovery.look.is_set()
@@ -55,6 +56,6 @@ async def test_each_question_and_message_reaches_its_place(
     assert around.offering() == Offering(
         service_monitors=True, http_routes=True, operator_namespace="default"
     )
-    assert around.health(A) == Health({"redis": "ok"}, None)
+    assert around.health(A) == Health(None, {"scripted": "ok"})
     around.forgotten(A)
-    assert around.health(A) == Health()
+    assert around.health(A) is None

@@ -5,10 +5,10 @@ import inspect
 from codelab_operator.cluster import Cluster
 from codelab_operator.live_cluster import LiveCluster
 
-VERBS = ["apply", "create", "delete", "merge", "observe", "read"]
+VERBS = ["apply", "confirm", "create", "delete", "merge", "observe", "read"]
 
 
-def test_the_seam_is_six_verbs_which_the_live_cluster_has_with_the_same_parameters() -> None:
+def test_the_seam_is_these_verbs_which_the_live_cluster_has_with_the_same_parameters() -> None:
     asked = {name: inspect.signature(getattr(Cluster, name)) for name in VERBS}
 
     public = [name for name in vars(Cluster) if not name.startswith("_")]

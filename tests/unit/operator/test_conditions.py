@@ -21,6 +21,13 @@ LATE = [
     {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "has timed out"},
 ]
 NO_PODS = [{"type": "ReplicaFailure", "status": "True"}]
+OUTSIDE = agent(
+    llmproxy={
+        "providers": [
+            {"name": "o", "kind": "ollama", "baseUrl": "https://o", "models": [{"id": "m"}]}
+        ]
+    }
+)
 EXTERNAL = {"external": {"url": "redis://store:6379"}}
 RUN = {"version": "0.1.0"}
 
@@ -103,6 +110,7 @@ CASES: dict[str, Case] = {
             "LLMProxyReady": "False NotCreated",
             "RedisReady": "False NotReady",
             "MonitoringReady": "False Pending",
+            "ProvidersReady": "Unknown NotChecked",
         },
     ),
     "pods-start-for-the-first-time": (
@@ -184,7 +192,8 @@ CASES: dict[str, Case] = {
         agent(),
         lambda: found(agent(), at(PROXY, "metadata deletionTimestamp", NOW)),
         RUN,
-        ROLLING | {"LLMProxyReady": "False NotCreated"},
+        ROLLING
+        | {"LLMProxyReady": "False NotCreated", "ProvidersReady": "Unknown NotChecked"},
     ),
     "past-the-deadline": (
         agent(),
@@ -273,6 +282,7 @@ CASES: dict[str, Case] = {
             "LLMProxyReady": "False NotCreated",
             "RedisReady": "False NotReady",
             "MonitoringReady": "False Pending",
+            "ProvidersReady": "Unknown NotChecked",
         },
     ),
     "paused-without-changes": (PAUSED, lambda: found(PAUSED), RUN, {}),
@@ -355,9 +365,15 @@ CASES: dict[str, Case] = {
         RUN,
         {"Ready": "False RedisUnavailable", "RedisReady": "False EvictionPolicy"},
     ),
-    "providers-not-checked": (
+    "built-in-provider-not-asked": (
         agent(),
-        lambda: found(agent(), health=Health({"redis": "ok"}, None)),
+        lambda: found(agent(), health=Health()),
+        RUN,
+        {},
+    ),
+    "providers-not-checked": (
+        OUTSIDE,
+        lambda: found(OUTSIDE, health=Health({"redis": "ok"}, None)),
         RUN,
         {"ProvidersReady": "Unknown NotChecked"},
     ),

@@ -1,4 +1,4 @@
-"""kopf as a feeder: lists, events, ends, and streams that break."""
+"""kopf as the keeper of streams: lists, events, ends, and streams that break."""
 
 import ast
 import asyncio
@@ -10,9 +10,8 @@ from typing import Any
 from codelab_core.clock import SYSTEM_CLOCK
 from codelab_operator import handlers
 from codelab_operator.api_group import AGENT_LABEL
-from codelab_operator.children import ObjectKey
 from codelab_operator.connection import Connection
-from codelab_operator.handlers import SELECTOR, NoHistory, Streams, gone, registry, tuned
+from codelab_operator.handlers import SELECTOR, Streams, registry, tuned
 from codelab_operator.inbox import Gone, Inbox, Item, Listing
 from codelab_operator.kinds import AGENT, LEASE, kind_of
 from codelab_operator.observations import Sighting
@@ -95,6 +94,24 @@ async def test_a_stream_that_has_expired_is_listed_anew(cluster: FakeCluster) ->
         )
 
 
+async def test_a_stream_that_was_cut_goes_on_where_it_was(cluster: FakeCluster) -> None:
+    """kopf is shown versions, not objects: it resumes from them, and lists nothing twice."""
+    async with streaming(cluster) as items:
+        service(cluster, "seen", LABELS)
+        await until(lambda: "seen" in named(items, Sighting))
+        trouble = cluster.disturbances["Service"]
+        trouble.cut.set()
+        services = cluster.store.of("Service")
+        services.changed.set()
+        await until(lambda: not services.readers)
+        service(cluster, "missed", LABELS)
+        trouble.cut.clear()
+        await until(lambda: "missed" in named(items, Sighting))
+
+    assert named(items, Sighting) == ["seen", "missed"]
+    assert [item.plural for item in items if isinstance(item, Listing)].count("services") == 1
+
+
 async def test_only_our_own_lease_is_watched(cluster: FakeCluster) -> None:
     leases = cluster.store.of("Lease")
 
@@ -144,6 +161,7 @@ def test_kopf_posts_scans_and_remembers_nothing() -> None:
         ("coordination.k8s.io", "leases", "metadata.name=l")
     ]
     assert settings.watching.inactivity_timeout == 70.0
+    assert settings.watching.chunk_size == 100
 
 
 def test_handlers_are_of_events_alone() -> None:
@@ -165,20 +183,3 @@ def test_no_handler_of_kopf_that_writes_is_named_here() -> None:
     }
 
     assert names == {"login", "event"}
-
-
-def test_kopf_keeps_no_copy_of_any_object() -> None:
-    history = NoHistory()
-
-    history.store(body={})
-    assert (history.build(body={}), history.fetch(body={})) == ({}, None)
-
-
-def test_the_end_of_an_object_names_its_agent_where_it_still_has_the_label() -> None:
-    metadata = {"name": "s", "namespace": "ns", "uid": "u"}
-    body = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
-    key = ObjectKey("v1", "Service", "ns", "s")
-
-    assert gone(body) == Gone(key, "", "u")
-    labelled = body | {"metadata": metadata | {"labels": LABELS}}
-    assert gone(labelled) == Gone(key, "a", "u")

@@ -6,14 +6,9 @@ from collections.abc import Callable
 import orjson
 import pytest
 
+from codelab_operator.asking import SETTLED_S, UNSETTLED_S, Asking
 from codelab_operator.findings import Health
-from codelab_operator.health import (
-    SETTLED_S,
-    TICK_S,
-    UNSETTLED_S,
-    HealthChecks,
-    read_checks,
-)
+from codelab_operator.health import TICK_S, HealthChecks, read_checks
 from codelab_operator.observations import AgentKey
 from fakes.clock import HandClock
 from fakes.cluster.server import FakeCluster
@@ -22,6 +17,9 @@ from harness.waiting import until
 
 A = AgentKey("ns", "a")
 URL = "/health/{namespace}/{service}"
+BOTH = Asking(("runtime", "llmproxy"))
+OFTEN = Asking(("runtime",))
+SELDOM = Asking(("runtime",), SETTLED_S)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +81,7 @@ async def test_facts_of_both_services_come_and_their_change_is_told_once(
         "ns/a-runtime": {"checks": {"redis": "ok"}},
         "ns/a-llmproxy": {"checks": {"scripted": "ok"}},
     }
-    asked.checks.follow(A, is_settled=False)
+    asked.checks.follow(A, BOTH)
 
     await asked.until(lambda: bool(asked.changed))
     clock.advance(UNSETTLED_S)
@@ -98,13 +96,12 @@ async def test_an_unsettled_agent_is_asked_every_ten_seconds_and_a_settled_one_e
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
-    asked.checks.follow(A, is_settled=False)
+    asked.checks.follow(A, OFTEN)
     await asked.until(lambda: len(asked.changed) == 1)
 
     due_unsettled = asked.checks._due[A] - clock.now
     cluster.health = {"ns/a-runtime": {"checks": {"n": "2"}}}
-    asked.checks.follow(A, is_settled=True)
-    clock.advance(UNSETTLED_S)
+    asked.checks.follow(A, SELDOM)
     await asked.until(lambda: len(asked.changed) == 2)
 
     assert due_unsettled == UNSETTLED_S
@@ -117,23 +114,61 @@ async def test_an_agent_that_is_no_more_settled_is_asked_at_once(
 ) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
-    asked.checks.follow(A, is_settled=True)
+    asked.checks.follow(A, SELDOM)
     await asked.until(lambda: len(asked.changed) == 1)
     cluster.health = {}
 
-    asked.checks.follow(A, is_settled=False)
+    asked.checks.follow(A, OFTEN)
     await asked.until(lambda: len(asked.changed) == 2)
 
     assert asked.checks.of(A) == Health()
 
 
+async def test_an_agent_is_not_put_off_by_being_followed_again(
+    cluster: FakeCluster, clock: HandClock
+) -> None:
+    asked = Asked(cluster, clock)
+    asked.checks.follow(A, OFTEN)
+    due = asked.checks._due[A]
+
+    clock.advance(UNSETTLED_S / 2)
+    asked.checks.follow(A, OFTEN)
+
+    assert asked.checks._due == {A: due}
+
+
+async def test_what_a_service_without_pods_said_is_forgotten(
+    cluster: FakeCluster, clock: HandClock
+) -> None:
+    asked = Asked(cluster, clock)
+    cluster.health = {"ns/a-llmproxy": {"checks": {"scripted": "ok"}}}
+    asked.checks.follow(A, Asking(("llmproxy",)))
+    await asked.until(lambda: asked.changed == [A])
+
+    asked.checks.follow(A, Asking())
+
+    assert asked.checks._due == {}
+    assert asked.checks.of(A) == Health()
+
+
+async def test_nothing_is_known_of_an_agent_that_was_never_asked(
+    cluster: FakeCluster, clock: HandClock
+) -> None:
+    asked = Asked(cluster, clock)
+
+    asked.checks.follow(A, SELDOM)
+
+    assert asked.checks.of(A) is None
+
+
 async def test_an_agent_that_is_gone_is_forgotten(cluster: FakeCluster, clock: HandClock) -> None:
     asked = Asked(cluster, clock)
     cluster.health = {"ns/a-runtime": {"checks": {"n": "1"}}}
-    asked.checks.follow(A, is_settled=True)
+    asked.checks.follow(A, SELDOM)
     await asked.until(lambda: len(asked.changed) == 1)
 
     asked.checks.forget(A)
+    await asked.checks._ask(A)  # it was on its way
 
-    assert asked.checks.of(A) == Health()
+    assert asked.checks.of(A) is None
     assert asked.checks._due == {}

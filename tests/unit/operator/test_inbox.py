@@ -2,8 +2,9 @@
 
 import asyncio
 
+from codelab_operator.api_group import AGENT_LABEL
 from codelab_operator.children import ObjectKey
-from codelab_operator.inbox import Gone, Inbox, Item
+from codelab_operator.inbox import Gone, Inbox, Item, gone
 
 
 async def test_items_of_a_thread_arrive_on_the_loop_in_order() -> None:
@@ -19,3 +20,13 @@ async def test_items_of_a_thread_arrive_on_the_loop_in_order() -> None:
     await asyncio.sleep(0)
 
     assert taken == items
+
+
+def test_the_end_of_an_object_names_its_agent_where_it_still_has_the_label() -> None:
+    metadata = {"name": "s", "namespace": "ns", "uid": "u"}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
+    key = ObjectKey("v1", "Service", "ns", "s")
+
+    assert gone(body) == Gone(key, "", "u")
+    labelled = body | {"metadata": metadata | {"labels": {AGENT_LABEL: "a"}}}
+    assert gone(labelled) == Gone(key, "a", "u")

@@ -98,7 +98,7 @@ async def test_what_a_new_list_lacks_is_gone_unless_it_is_younger(
 
     intake.take(Listing("services", "", 11, ()))
 
-    assert lost == [(A, CHILD_S, False)]
+    assert lost == [(A, 0.0, False)]
     assert added == []
 
 
@@ -111,7 +111,7 @@ async def test_a_child_that_lost_the_label_of_its_agent_still_concerns_it(
     intake.take(Gone(service().key, "", "u1"))
     intake.take(Gone(service().key, "", "u1"))
 
-    assert added == [(A, CHILD_S, False)]
+    assert added == [(A, 0.0, False)]
 
 
 async def test_only_our_own_lease_counts_as_a_sign_of_life(

@@ -44,11 +44,13 @@ def test_a_write_may_start_until_the_deadline_after_the_start_of_the_last_renewa
     assert leading.may_write(109.9)
     assert not leading.may_write(110.0)
     assert leading.is_lost(110.0)
+    assert leading.left_s(103.0) == 7.0
 
 
 def test_who_never_led_may_not_write_and_has_lost_nothing() -> None:
     assert not candidate().may_write(0.0)
     assert not candidate().is_lost(1_000.0)
+    assert candidate().left_s(0.0) == float("inf")
 
 
 def test_the_lease_is_guarded_by_the_version_that_was_seen() -> None:

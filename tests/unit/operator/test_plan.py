@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codelab_operator.plan import Apply, Steps, plan
+from codelab_operator.api_group import HASH_ANNOTATION
+from codelab_operator.plan import Apply, Steps, newly_meant, plan
 from fakes.children import UID, agent, label, live, observed, replaced, wanted
 
 AGENT = agent(llmproxy={"aliases": {"default": "scripted"}})
 WANTED = wanted(AGENT)
 ALL = tuple(WANTED.values())
 LIVE = observed(ALL)
+HASH = f"metadata annotations {HASH_ANNOTATION}"
 IMAGE = "spec template spec containers 0 image"
 
 
@@ -39,6 +41,31 @@ def test_at_rest_nothing_is_written() -> None:
 
     assert steps == Steps()
     assert steps.is_empty
+
+
+def test_what_is_known_to_be_as_meant_is_not_compared_again() -> None:
+    here = replaced(LIVE, key("Deployment/gateway"), IMAGE, "evil")
+    here = replaced(here, key("ServiceAccount"), "automountServiceAccountToken", value=True)
+    known = {name: WANTED[name].hash for name in ("Deployment/gateway", "ServiceAccount")}
+
+    steps = plan(ALL, here, AGENT, {key(name): text for name, text in known.items()})
+    stale = plan(ALL, here, AGENT, {key(name): "another" for name in known})
+
+    assert steps.is_empty
+    assert [step.child.key for step in stale.apply] == [key("Deployment/gateway")]
+    assert stale.patch == (WANTED["ServiceAccount"],)
+
+
+def test_what_is_ours_and_as_wanted_and_not_known_so_is_newly_meant() -> None:
+    here = replaced(LIVE, key("Deployment/gateway"), IMAGE, "evil")
+    here = replaced(here, key("Service/gateway"), "metadata ownerReferences", [])
+    here = replaced(here, key("Service/runtime"), HASH, "older")
+    known = {key("Service/llmproxy"): WANTED["Service/llmproxy"].hash}
+
+    found = {label(child.key) for child in newly_meant(ALL, here, AGENT, known)}
+
+    others = {"Deployment/gateway", "Service/gateway", "Service/runtime", "Service/llmproxy"}
+    assert found == {label(one) for one in LIVE} - others
 
 
 def test_only_a_changed_component_is_applied() -> None:

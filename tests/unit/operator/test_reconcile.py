@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from codelab_operator.api_group import FIELD_MANAGER, GROUP_VERSION, KIND
+from codelab_operator.asking import SETTLED_S, Asking
 from codelab_operator.children import ObjectKey, Offering
 from codelab_operator.findings import Health
 from codelab_operator.memory import LOOK_AGAIN_S, REJECTED_S
@@ -75,7 +76,7 @@ async def test_an_agent_costs_a_write_for_each_child_and_two_for_its_status(
     assert reason(cluster) == "True Available"
     assert (len(kinds), kinds.count(KIND)) == (CHILDREN + 2, 2)
     assert told(driven) == ["Created", "Ready"]
-    assert driven.around.followed == {A: False}  # its services have not told anything yet
+    assert driven.around.followed == {A: Asking((), SETTLED_S)}
 
 
 async def test_secrets_are_written_before_the_pods_that_mount_them(
@@ -278,6 +279,25 @@ async def test_a_status_that_somebody_else_overtook_is_written_anew(
     assert reason(cluster) == "True Available"
 
 
+async def test_what_services_said_before_this_process_began_stands_until_they_are_asked(
+    driven: Driven, cluster: FakeCluster, clock: HandClock
+) -> None:
+    """A restart over agents that are as they should be writes nothing."""
+    outside = [{"name": "o", "kind": "ollama", "baseUrl": "https://o", "models": [{"id": "m"}]}]
+    driven.around.facts = Health(None, {"o": "timeout"})
+    make(cluster, {"llmproxy": {"providers": outside}})
+    await driven.settle()
+    cluster.log.clear()
+
+    fresh = Driven(cluster, clock)
+    fresh.around.facts = None
+    await fresh.settle()
+
+    assert status(cluster)["providers"] == [{"name": "o", "state": "timeout", "message": "timeout"}]
+    assert cluster.writes == []
+    assert fresh.around.followed == {A: Asking(("llmproxy",))}
+
+
 async def test_small_changes_of_a_status_are_a_second_apart_and_readiness_is_told_at_once(
     ready: Driven, cluster: FakeCluster, clock: HandClock
 ) -> None:
@@ -287,7 +307,7 @@ async def test_small_changes_of_a_status_are_a_second_apart_and_readiness_is_tol
     ready.deliver_all()
     await ready.passes()
     first = [r.kind for r in cluster.log].count(KIND)
-    ready.around.facts = Health({"redis": "ok"}, {"scripted": "ok"})
+    ready.around.facts = Health({"redis": "ok"}, {"scripted": "timeout"})
 
     outcome = await ready.reconciler(A)
     clock.advance(STATUS_S)
@@ -298,7 +318,7 @@ async def test_small_changes_of_a_status_are_a_second_apart_and_readiness_is_tol
     assert outcome.again_in_s is not None
     assert outcome.again_in_s <= STATUS_S
     assert [r.kind for r in cluster.log].count(KIND) == 2
-    assert reason(cluster, "ProvidersReady") == "True AllOk"
+    assert reason(cluster, "ProvidersReady") == "False Unreachable"
 
 
 async def test_who_does_not_lead_writes_nothing_and_tries_again(

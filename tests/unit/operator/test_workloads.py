@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from codelab_operator.workloads import Workload, hash_of, is_settled, workload
+from codelab_operator.workloads import Workload, gist, hash_of, is_settled, workload
 from fakes.children import agent, changed, live, wanted
 
 CHILD = wanted(agent(gateway={"replicas": 2}))["Deployment/gateway"]
@@ -69,3 +69,18 @@ def test_it_is_settled_on_the_wanted_intent_only() -> None:
     assert is_settled(present, CHILD.hash)
     assert not is_settled(present, "0" * 16)
     assert not is_settled(live(CHILD, availableReplicas=0), CHILD.hash)
+
+
+@pytest.mark.parametrize("name", ["Deployment/gateway", "StatefulSet/redis"])
+def test_the_gist_of_a_specification_is_all_that_a_state_tells(name: str) -> None:
+    child = wanted(agent(gateway={"replicas": 2}))[name]
+    whole = live(child, availableReplicas=0)
+
+    slim = {"metadata": whole["metadata"], "status": whole["status"]} | gist(whole)
+
+    assert workload(slim, child.hash) == workload(whole, child.hash)
+    assert len(str(slim)) < len(str(whole)) / 2
+
+
+def test_other_kinds_have_no_gist() -> None:
+    assert gist(live(wanted(agent())["Service/gateway"])) == {}
