@@ -59,8 +59,9 @@ class LiveAgent:
     def lose_pod(self, pod: str) -> None:
         """SIGKILL to the processes of one pod, which does not come back either."""
         said = ("-n", self.namespace, "get", "pod", pod, "-o", CONTAINERS)
-        found = [name.partition("://")[2] for name in self.cluster.kubectl(*said).split()]
-        run("docker", "exec", self.cluster.node, "crictl", "stop", "--timeout", "0", *found)
+        for container in self.cluster.kubectl(*said).split():
+            end = ("tasks", "kill", "--signal", "SIGKILL", container.partition("://")[2])
+            run("docker", "exec", self.cluster.node, "ctr", "--namespace", "k8s.io", *end)
         self._delete(pod)
 
     def _delete(self, *pods: str) -> None:
