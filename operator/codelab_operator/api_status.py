@@ -48,11 +48,11 @@ REASONS: Final[dict[str, dict[str, str]]] = {
         "EvictionPolicy": "Redis may drop entries under memory pressure.",
     },
     "ProvidersReady": {
-        "AllOk": "Every provider answers.",
+        "AllOk": "Every provider answers; one that is built in does where the LLM proxy has a pod.",
         "KeyMissing": "A Secret with a provider's key is not there.",
         "KeyRejected": "A provider refuses its key.",
         "Unreachable": "A provider does not answer.",
-        "NotChecked": "The LLM proxy has not reported yet.",
+        "NotChecked": "The LLM proxy has not reported yet, or has no pod that could.",
     },
     "MonitoringReady": {
         "Applied": "Every ServiceMonitor is in place.",
