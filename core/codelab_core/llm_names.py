@@ -109,9 +109,22 @@ def names_of(document: object) -> Names:
 
 
 def reference_problems(document: object) -> list[Problem]:
-    """Names that come twice, and references that lead nowhere."""
+    """Names that come twice or belong to another, and references that lead nowhere."""
     names = names_of(document)
-    return [*_twice(document), *_bad_aliases(names), *_bad_targets(document, names)]
+    return [
+        *_misnamed(document),
+        *_twice(document),
+        *_bad_aliases(names),
+        *_bad_targets(document, names),
+    ]
+
+
+def _misnamed(document: object) -> Iterator[Problem]:
+    """What the scripted provider says bears its name, and nothing else does."""
+    for path, item in _entries(document, "providers"):
+        if (item.get("kind") == SCRIPTED) != (item.get("name") == SCRIPTED):
+            message = "the scripted provider, and no other, is named scripted"
+            yield Problem((*path, "name"), message)
 
 
 def _twice(document: object) -> Iterator[Problem]:

@@ -26,6 +26,9 @@ class ProviderFields(BaseModel, use_attribute_docstrings=True):
     """Providers, routes, quotas; absent: the built-in provider, or those of the variables below."""
     default_model: str = ""
     """Model behind `default` where there is no file; empty: a current one of the provider."""
+    scripted_fallback: bool = False
+    """Without a file: the scripted model answers behind `default` where the provider cannot; its
+    answers name `scripted` as their provider."""
     openai_api_key: Annotated[SecretStr | None, _others("OPENAI_API_KEY")] = None
     """Key of OpenAI, or of a server that speaks its dialect."""
     openai_base_url: Annotated[str | None, _others("OPENAI_BASE_URL")] = None

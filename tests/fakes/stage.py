@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
+from codelab_core.errors import CodelabError
 from codelab_core.llm_config import parse_config
 from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy.catalogue import Catalogue, Target
 from codelab_llmproxy.dialect import Ask, names_of
 from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.openai_dialect import OPENAI
-from codelab_llmproxy.providers import Sending
+from codelab_llmproxy.providers import Hold, Sending
 
 END = None
 FACTS = ModelFacts("stage", "stage", "gpt", context_window=100, max_output=10)
@@ -48,6 +49,8 @@ class StageProvider:
     def __init__(self) -> None:
         self.script: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self.requests: list[dict[str, Any]] = []
+        self.held = Hold()
+        self.blamed: list[str] = []
         self.closed = 0
         self.left = asyncio.Event()
 
@@ -58,6 +61,14 @@ class StageProvider:
     def find(self, model: str) -> ModelFacts | None:
         """Whether it is the one."""
         return FACTS if model == "stage" else None
+
+    def hold(self, _model: str) -> Hold:
+        """What a test says."""
+        return self.held
+
+    def blame(self, error: CodelabError, _sending: Sending) -> None:
+        """A test may look at it."""
+        self.blamed.append(str(error.reason))
 
     def redact(self, text: str) -> str:
         """Its one key is `canary`."""
@@ -109,7 +120,7 @@ class StageOffer:
 
 def stage_target(provider: StageProvider | None = None) -> Target:
     """The stage as a target."""
-    return stage_catalogue(provider or StageProvider()).resolve("default")
+    return stage_catalogue(provider or StageProvider()).resolve("default")[0]
 
 
 def ask_of(

@@ -108,7 +108,10 @@ class Usage(Outgoing):
 
 
 class Done(Outgoing):
-    """The answer is whole."""
+    """The answer is whole. `attempts` are the calls it took; `model` and `provider` answered.
+
+    `salvaged`: it broke off, whole calls of it stand; `dropped_calls` of it were not whole.
+    """
 
     finish_reason: Literal["stop", "tool_calls", "length", "content_filter", "cancelled"]
     model: str
@@ -116,11 +119,16 @@ class Done(Outgoing):
     provider_state: str | None = None
     attempts: list[dict[str, Any]] = []
     rescue: str | None = None
+    salvaged: bool | None = None
+    dropped_calls: int | None = None
     warnings: list[str] = []
 
 
 class InferenceError(Outgoing):
-    """The inference failed; `fault` says who, `billed` what it cost."""
+    """The inference failed; `fault` says who, `billed` what it cost.
+
+    It is the first failure of a provider; `attempts` lists all calls that were made.
+    """
 
     code: str
     class_: Annotated[str | None, Field(alias="class")] = None
@@ -129,6 +137,7 @@ class InferenceError(Outgoing):
     retry_after_ms: int | None = None
     fault: Literal["caller", "key", "provider", "proxy"] = "proxy"
     billed: Literal["yes", "no", "unknown"] = "unknown"
+    attempts: list[dict[str, Any]] | None = None
 
 
 class ModelInfo(Outgoing):
@@ -144,12 +153,26 @@ class ModelInfo(Outgoing):
     is_available: bool = True
 
 
+class TargetView(Outgoing):
+    """How one model of a provider is doing, as this process sees it.
+
+    `half_open`: the next call tries whether it is well again. `last_error` is the class of the last
+    failure, absent after a whole answer.
+    """
+
+    model: str
+    breaker: Literal["closed", "open", "half_open"]
+    in_flight: int
+    last_error: str | None = None
+
+
 class ProviderView(Outgoing):
     """One provider as the proxy lists it; never a key, never an address."""
 
     name: str
     kind: str
     models: int
+    targets: list[TargetView]
 
 
 class InferenceView(Outgoing):

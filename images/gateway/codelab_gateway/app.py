@@ -19,6 +19,7 @@ from codelab_core.server import Running, bind, cancelled_at_end
 from codelab_core.service import Readiness, Service, build_app
 from codelab_core.settings import GatewaySettings
 from codelab_gateway.admission import Admission, refuse
+from codelab_gateway.attachment import Gateway
 from codelab_gateway.authentication import Authenticator
 from codelab_gateway.connection import WebSocketEndpoint
 from codelab_gateway.dev_login import DevLogin
@@ -27,7 +28,6 @@ from codelab_gateway.endpoints import Endpoints
 from codelab_gateway.limits import Callers
 from codelab_gateway.membership import Membership
 from codelab_gateway.metrics import Metrics
-from codelab_gateway.parts import Gateway
 from codelab_gateway.relays import Relays
 from codelab_gateway.runtime_client import RuntimeClient
 from codelab_gateway.sessions_api import SessionsApi

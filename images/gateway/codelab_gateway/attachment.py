@@ -1,25 +1,70 @@
 """The session that a connection follows: mode, position, and what the relay brings."""
 
 import asyncio
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 import orjson
 
-from codelab_core.clock import random_hex
+from codelab_core.clock import Clock, random_hex
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.middleware import Scope
 from codelab_core.protocol.frames import Hello, ToolDeclaration
-from codelab_gateway.commander import error_frame
+from codelab_core.settings import GatewaySettings
+from codelab_gateway.admission import Admission
+from codelab_gateway.authentication import Identity
+from codelab_gateway.commander import Commander, error_frame
 from codelab_gateway.dialects import Dialect, PlainDialect, V1Dialect
 from codelab_gateway.handshake import Beginning, Party, beginning, welcome
-from codelab_gateway.parts import Gateway, Line
+from codelab_gateway.membership import Membership
+from codelab_gateway.metrics import Metrics
+from codelab_gateway.outbox import Outbox
 from codelab_gateway.plain import PlainView
+from codelab_gateway.relays import Relays
+from codelab_gateway.runtime_client import RuntimeClient
 
 WHOLE_TURN_PATH: Final = "/api/v1/"
 LONGEST_TIMER_S: Final = 86_400.0
 """A token may say that it is good for longer than a timer can be set."""
+
+
+class Line(Protocol):
+    """A connection, as those see it who serve its session."""
+
+    identity: Identity
+    session_id: str
+    outbox: Outbox
+    commander: Commander
+
+    @property
+    def party(self) -> Party | None:
+        """Who attached by it, once that was said."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the client speaks without `hello`."""
+
+    def send(self, frame: bytes) -> None:
+        """Answer the client."""
+
+    def fail(self, error: CodelabError) -> None:
+        """Close it; the first reason counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What all connections of a process share."""
+
+    settings: GatewaySettings
+    admission: Admission
+    client: RuntimeClient
+    relays: Relays
+    metrics: Metrics
+    clock: Clock
+    membership: Membership
+    connections: set[Line]
 
 
 class Attachment:

@@ -12,12 +12,11 @@ from codelab_core.protocol.commands import ToolResult, UserMessage
 from codelab_core.protocol.frames import SUBPROTOCOL, Auth, CloseCode, Hello
 from codelab_core.server import cancelled_at_end
 from codelab_gateway.admission import refuse
-from codelab_gateway.attachment import Attachment
+from codelab_gateway.attachment import Attachment, Gateway
 from codelab_gateway.authentication import Identity
 from codelab_gateway.commander import Command, Commander, error_frame
 from codelab_gateway.handshake import Party
 from codelab_gateway.outbox import Outbox
-from codelab_gateway.parts import Gateway
 from codelab_gateway.reader import FrameReader, LeftError
 from codelab_gateway.socket_protocol import abort
 

@@ -6,7 +6,7 @@ from typing import Final
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.protocol.frames import Status
-from codelab_gateway.parts import Line
+from codelab_gateway.attachment import Line
 
 SPREAD_S: Final = 5.0
 LEAST_STEPS: Final = 100

@@ -64,13 +64,14 @@ class RuntimeClient:
         self._keys = keys
         self._jitter = jitter
         self._timeouts = timeouts or Timeouts()
+        self._silence = _phases(self._timeouts.silence_s)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Open the pool."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            timeout=_phases(),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
@@ -176,11 +177,11 @@ class RuntimeClient:
         url = URL(f"{address}/agent/sessions/{session_id}/events", encoded=True)
         try:
             async with asyncio.timeout(self._timeouts.budget_s):
-                response = await self._http.get(url, headers=headers)
+                response = await self._http.get(url, headers=headers, timeout=self._silence)
             try:
                 await self._check_stream(address, response)
                 parser = SseParser()
-                while piece := await self._piece(response):
+                while piece := await response.content.readany():
                     yield parser.feed(piece)
             finally:
                 response.close()
@@ -202,11 +203,6 @@ class RuntimeClient:
         checked(answer)
         raise CodelabError(Code.UNAVAILABLE, "agent")
 
-    async def _piece(self, response: aiohttp.ClientResponse) -> bytes:
-        """What came next on a stream; empty at its end."""
-        async with asyncio.timeout(self._timeouts.silence_s):
-            return await response.content.readany()
-
     def _failed(self, address: str, error: Exception) -> None:
         """The address did not do what it should."""
         self._endpoints.failed(address)
@@ -227,6 +223,11 @@ class RuntimeClient:
         if REQUEST_ID.get():
             headers["X-Request-Id"] = REQUEST_ID.get()
         return headers
+
+
+def _phases(silence_s: float | None = None) -> aiohttp.ClientTimeout:
+    """Longest waits of one connection: for it, and for the next bytes by it, in seconds."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s)
 
 
 @dataclass(frozen=True, slots=True)

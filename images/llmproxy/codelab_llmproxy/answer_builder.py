@@ -35,6 +35,11 @@ class AnswerBuilder:
         """Whether a call has begun."""
         return len(self._calls) > 0
 
+    @property
+    def dropped(self) -> int:
+        """Calls that have begun and are not whole."""
+        return self._calls.unfinished
+
     def take(self) -> list[Chunk]:
         """The chunks since the last time."""
         chunks, self._chunks = self._chunks, []

@@ -56,7 +56,7 @@ async def llmproxy(
 def who_answers(app: FastAPI) -> tuple[str, str]:
     """Provider and model behind the name `default`, as the application stands now."""
     offer: Offer = app.state.offer
-    target = offer.catalogue.resolve("default")
+    target = offer.catalogue.resolve("default")[0]
     return target.provider.name, target.model
 
 

@@ -11,11 +11,12 @@ from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_llmproxy.catalogue import Target
 from codelab_llmproxy.chunks import Chunk, Finish
-from codelab_llmproxy.clocks import Ticker, Watch
+from codelab_llmproxy.clocks import Ticker
 from codelab_llmproxy.dialect import Decoder
 from codelab_llmproxy.faults import is_providers
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
+from codelab_llmproxy.providers import Sending
 
 READ_ON_S: Final = 0.25
 _SAY_NOTHING: Final = frozenset({"deadline", "no_target"})
@@ -31,7 +32,7 @@ class Attempt:
     target: Target
     stream: AsyncGenerator[bytes]
     decoder: Decoder
-    watch: Watch
+    sending: Sending
 
 
 async def run(
@@ -40,7 +41,7 @@ async def run(
     """Read the provider to the end; returns how it failed, or `None` for a whole answer."""
     outcome, provider, began = "ok", attempt.target.provider, metrics.now()
     try:
-        async with ticker.watching(attempt.watch):
+        async with ticker.watching(attempt.sending.watch):
             await _transfer(attempt, inference, metrics)
         metrics.show_available(provider.name, is_available=True)
     except CodelabError as error:
@@ -64,13 +65,13 @@ async def run(
 
 async def _transfer(attempt: Attempt, inference: Inference, metrics: Metrics) -> None:
     """Decode what comes, piece by piece. Hot: once per token."""
-    decoder = attempt.decoder
+    decoder, watch = attempt.decoder, attempt.sending.watch
     async with aclosing(attempt.stream) as stream:
         async for piece in stream:
             before = decoder.pieces
             chunks = _decoded(decoder, piece, inference)
             if decoder.pieces != before:
-                attempt.watch.content(metrics.count_tokens(decoder.pieces - before))
+                watch.content(metrics.count_tokens(decoder.pieces - before))
             if chunks and not inference.record.head:
                 metrics.calls.observe_first_chunk(metrics.since(inference.began))
             if _record(chunks, inference):

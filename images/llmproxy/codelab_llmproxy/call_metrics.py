@@ -1,6 +1,6 @@
 """Metrics of upstream calls, by OpenTelemetry's GenAI conventions."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from codelab_core.protocol.inference import Usage
 from codelab_llmproxy.catalogue import Target
@@ -34,6 +34,12 @@ class CallMetrics:
             ("rung",),
             registry=registry,
         )
+        self._breaker = Gauge(
+            "codelab_llmproxy_breaker_state",
+            "1 while calls of a target are held back after failures, until one succeeds; else 0",
+            ("provider", "model"),
+            registry=registry,
+        )
         self._duration = Histogram(
             "gen_ai_client_operation_duration",
             "Time of an upstream call, in seconds",
@@ -56,6 +62,10 @@ class CallMetrics:
     def count_rescue(self, rung: str) -> None:
         """What followed a call that failed."""
         self._rescues.labels(rung).inc()
+
+    def show_breaker(self, target: Target, *, is_open: bool) -> None:
+        """Whether a target is left alone."""
+        self._breaker.labels(target.provider.name, target.label).set(is_open)
 
     def observe(self, target: Target, seconds: float, outcome: str, usage: Usage | None) -> None:
         """The whole of a call: how it ended, and the tokens that the provider counted."""

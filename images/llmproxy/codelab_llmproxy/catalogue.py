@@ -6,7 +6,7 @@ from typing import Final
 
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
-from codelab_core.llm_config import ClocksConfig, LLMConfig, RouteConfig
+from codelab_core.llm_config import ClocksConfig, LLMConfig, RouteConfig, TargetConfig
 from codelab_core.llm_names import SCRIPTED, Names, RouteName, UnknownNameError, names_of
 from codelab_core.protocol.inference import ModelInfo
 from codelab_llmproxy.affinity import ranked
@@ -28,13 +28,16 @@ _KIND_OF_ALIAS: Final[Mapping[str, str]] = {
 class Target:
     """Where one inference goes, and how long each part of it may take.
 
-    `restarts`: an answer that broke off may be taken back and given anew.
+    `hurried` is how long where another target could answer instead. `restarts`: an answer that
+    broke off may be taken back and given anew. `is_spare`: only for what is too long for others.
     """
 
     provider: Provider
     facts: ModelFacts
     limits: Limits
+    hurried: Limits
     restarts: bool = True
+    is_spare: bool = False
 
     @property
     def model(self) -> str:
@@ -61,23 +64,26 @@ class Catalogue:
         aliases = dict(config.aliases) | dict(_default_aliases(config, providers))
         self._names = Names(named.models, named.scripted, aliases, named.routes)
 
-    def resolve(self, name: str, affinity: str = "") -> Target:
-        """The target of a name; raises `NOT_FOUND`/unknown_model with the valid ids."""
-        target = self._find(name, affinity)
-        if target is None:
+    def resolve(self, name: str, affinity: str = "") -> tuple[Target, ...]:
+        """The targets of a name, in the order in which they are asked; there is at least one.
+
+        Raises `NOT_FOUND`/unknown_model with the valid ids.
+        """
+        targets = self._find(name, affinity)
+        if not targets:
             raise CodelabError(
                 Code.NOT_FOUND,
                 "unknown_model",
                 message=f"There is no model {name[:128]!r}.",
                 models=[known.id for known in self.models()],
             )
-        return target
+        return targets
 
     def models(self) -> list[ModelInfo]:
         """Every model to list, aliases and routes first: they are what most callers ask for."""
         others = {name: self._find(name) for name in (*self._names.aliases, *self._routes)}
         return [
-            *(_info(name, target) for name, target in others.items() if target),
+            *(_info(name, targets[0]) for name, targets in others.items() if targets),
             *(
                 _info(self._shown(provider, facts), self._target(provider.name, facts))
                 for provider in self.providers
@@ -85,15 +91,16 @@ class Catalogue:
             ),
         ]
 
-    def _find(self, name: str, affinity: str = "") -> Target | None:
-        """The target of a name; `None` for one that stands for nothing, or for a model gone."""
+    def _find(self, name: str, affinity: str = "") -> tuple[Target, ...]:
+        """The targets of a name; none for one that stands for nothing, or for a model gone."""
         try:
             meaning = self._names.meaning(name)
         except UnknownNameError:
-            return None
+            return ()
         if isinstance(meaning, RouteName):
-            return self._first(self._routes[meaning.route], affinity)
-        return self._served(meaning.provider, meaning.model)
+            return tuple(self._along(self._routes[meaning.route], affinity))
+        target = self._served(meaning.provider, meaning.model)
+        return (target,) if target else ()
 
     def _shown(self, provider: Provider, facts: ModelFacts) -> str:
         """The id of a model, with its provider where another has one of the same name."""
@@ -101,14 +108,18 @@ class Catalogue:
         is_taken = facts.id in self._names.aliases or facts.id in self._routes
         return f"{provider.name}/{facts.id}" if is_taken or len(having) > 1 else facts.id
 
-    def _first(self, route: RouteConfig, affinity: str) -> Target | None:
-        """The target to try first: by priority, then the same one for the same session."""
-        best = min(target.priority for target in route.targets)
-        named = {f"{t.provider}/{t.model}": t for t in route.targets if t.priority == best}
-        weighted = ((name, target.weight) for name, target in named.items())
-        target = named[ranked(affinity, weighted)[0]]
-        served = self._served(target.provider, target.model, route.clocks)
-        return replace(served, restarts="restart" in route.rescue) if served else None
+    def _along(self, route: RouteConfig, affinity: str) -> Iterator[Target]:
+        """The targets of a route: by priority, then in the same order for the same session.
+
+        Those with more room come last. A route without a target of its own is none.
+        """
+        served = [self._served(t.provider, t.model, route.clocks) for t in _order(route, affinity)]
+        targets = [replace(t, restarts="restart" in route.rescue) for t in served if t]
+        spares = [self._served(t.provider, t.model, route.clocks) for t in route.larger_context]
+        yield from targets
+        if targets:
+            restarts = targets[0].restarts
+            yield from (replace(t, restarts=restarts, is_spare=True) for t in spares if t)
 
     def _served(
         self, provider: str, model: str, clocks: ClocksConfig | None = None
@@ -122,9 +133,19 @@ class Catalogue:
     ) -> Target:
         """A model with its limits; those of the route win."""
         found = self._by_name[provider]
-        limits = limits_of(found.kind, reasoning=facts.reasoning)
-        limits = limits.changed(facts.clocks)
-        return Target(found, facts, limits.changed(clocks) if clocks else limits)
+        both = [
+            limits_of(found.kind, reasoning=facts.reasoning, is_last=is_last).changed(facts.clocks)
+            for is_last in (True, False)
+        ]
+        limits, hurried = [one.changed(clocks) if clocks else one for one in both]
+        return Target(found, facts, limits, hurried)
+
+
+def _order(route: RouteConfig, affinity: str) -> list[TargetConfig]:
+    """The targets of a route as one session asks them."""
+    named = {f"{target.provider}/{target.model}": target for target in route.targets}
+    ranks = ranked(affinity, ((name, target.weight) for name, target in named.items()))
+    return sorted((named[name] for name in ranks), key=lambda target: target.priority)
 
 
 def _default_aliases(config: LLMConfig, providers: Sequence[Provider]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ No timer per call or per chunk: a call notes when something happened, the ticker
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -34,9 +34,21 @@ class Limits:
         return replace(self, **clocks.model_dump(exclude_none=True))
 
 
-def limits_of(kind: str, *, reasoning: bool) -> Limits:
-    """The limits of a model: one that reasons is silent for longer, a local one is loaded first."""
-    limits = Limits(3.0, 180.0, 180.0, 60.0) if reasoning else Limits()
+_LIMITS: Final[Mapping[tuple[bool, bool], Limits]] = {
+    (False, True): Limits(),
+    (False, False): Limits(3.0, 10.0, 10.0, 15.0),
+    (True, True): Limits(3.0, 180.0, 180.0, 60.0),
+    (True, False): Limits(3.0, 45.0, 45.0, 30.0),
+}
+"""By whether the model reasons, and whether no other target is left."""
+
+
+def limits_of(kind: str, *, reasoning: bool, is_last: bool = True) -> Limits:
+    """The limits of a model: one that reasons is silent for longer, a local one is loaded first.
+
+    Where another target could answer (`is_last` false), none is waited for that long.
+    """
+    limits = _LIMITS[reasoning, is_last]
     if kind == "ollama":
         loading = max(120.0, limits.headers_s)
         return replace(limits, headers_s=loading, first_content_s=loading)
@@ -55,10 +67,10 @@ class Phase(Enum):
 class Watch:
     """The clocks of one call; `reused` tells that its connection had been used before."""
 
-    __slots__ = ("_clock", "_deadline", "_error", "_limits", "_phase", "_scope", "_since", "reused")
+    __slots__ = ("_clock", "_deadline", "_error", "_phase", "_scope", "_since", "limits", "reused")
 
     def __init__(self, limits: Limits, deadline_s: float, clock: Clock) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._since = clock.monotonic()
         self._deadline = self._since + deadline_s
@@ -87,7 +99,7 @@ class Watch:
         if now >= self._deadline:
             return CodelabError(Code.PROVIDER_TIMEOUT, "deadline")
         field, code, reason = self._phase.value
-        if now - self._since >= getattr(self._limits, field):
+        if now - self._since >= getattr(self.limits, field):
             return CodelabError(code, reason)
         return None
 

@@ -27,6 +27,8 @@ _Provider = dict[str, Any]
 def default_config(fields: ProviderFields, known: KnownModels) -> LLMConfig:
     """The providers that the settings name, the first of them behind `default`; then scripted.
 
+    Only where a setting asks for it the scripted one stands in for the first.
+
     An address that was given by hand may be private: it is the person's own machine that calls it.
     Raises `SettingsError`.
     """
@@ -34,15 +36,31 @@ def default_config(fields: ProviderFields, known: KnownModels) -> LLMConfig:
     for provider in providers:
         provider["models"] = [{"id": model.id} for model in known.of(provider["kind"])]
     wanted = _default_model(providers, fields.default_model)
+    has_fallback = bool(providers) and fields.scripted_fallback
     document = {
         "version": 1,
         "providers": [*providers, {"name": SCRIPTED, "kind": "scripted"}],
-        "aliases": {"default": wanted, "auto": wanted},
+        **(_with_fallback(wanted) if has_fallback else _plainly(wanted)),
     }
     try:
         return parse_config(document)
     except LLMConfigError as error:
         raise SettingsError(f"CODELAB_DEFAULT_MODEL: {error}") from None
+
+
+def _plainly(wanted: str) -> dict[str, Any]:
+    """Names that stand for one model."""
+    return {"aliases": {"default": wanted, "auto": wanted}}
+
+
+def _with_fallback(wanted: str) -> dict[str, Any]:
+    """The same names for a route that ends with the scripted model."""
+    provider, _, model = wanted.partition("/")
+    targets = [
+        {"provider": provider, "model": model, "priority": 0},
+        {"provider": SCRIPTED, "model": SCRIPTED_MODEL, "priority": 1},
+    ]
+    return {"routes": {"default": {"targets": targets}}, "aliases": {"auto": "default"}}
 
 
 def _named(fields: ProviderFields) -> Iterator[_Provider]:

@@ -34,6 +34,10 @@ class Decoder(Protocol):
     def malformed(self) -> int:
         """Events that were skipped."""
 
+    @property
+    def dropped(self) -> int:
+        """Calls that have begun and are not whole."""
+
     def feed(self, piece: bytes) -> list[Chunk]:
         """Chunks completed by these bytes; nothing more after a `Finish`. Hot: once per token.
 

@@ -16,7 +16,7 @@ from codelab_llmproxy.dialect import Dialect
 from codelab_llmproxy.egress import Call, Egress, Reply
 from codelab_llmproxy.keys import Key, KeyRing, SecretError
 from codelab_llmproxy.model_facts import ModelFacts
-from codelab_llmproxy.providers import Sending
+from codelab_llmproxy.providers import Hold, Sending
 from codelab_llmproxy.redaction import redact
 from codelab_llmproxy.refusals import complaint_of, error_of
 
@@ -27,6 +27,10 @@ BUSY_RETRY_MS: Final = 1_000
 KEY_MISSING: Final = "The provider's key is not there yet."
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
+FULL_S: Final = 0.25
+"""How long until a place may be free where all calls are taken."""
+REFUSED_S: Final = 300.0
+"""How long a key that was refused is left alone, unless it changes."""
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +68,24 @@ class HttpProvider:
         """The text without the keys of this provider."""
         return redact(text, self.keys.values())
 
+    def blame(self, error: CodelabError, sending: Sending) -> None:
+        """Leave a key alone that was refused, or for one model where it is at its limit."""
+        now = self._egress.clock.monotonic()
+        if error.code is Code.PROVIDER_AUTH:
+            self.keys.bench(sending.key_id, now + REFUSED_S)
+        elif error.code is Code.RATE_LIMIT:
+            self.keys.bench(sending.key_id, now + (error.retry_after_ms or 0) / 1000, sending.model)
+
     def doubt(self) -> None:
         """Believe the last health check no more: a key has changed."""
         self._checked = None
+
+    def hold(self, model: str) -> Hold:
+        """What keeps a call of a model back: its keys, or too many calls at once."""
+        held = self.keys.hold(model, self._egress.clock.monotonic())
+        if self._running < self.config.max_concurrent:
+            return held
+        return Hold(max(FULL_S, held.wait_s))
 
     async def stream(self, body: bytes, sending: Sending) -> AsyncGenerator[bytes]:
         """Send one request; yields the bytes of the answer as they come.
@@ -88,7 +107,9 @@ class HttpProvider:
     @asynccontextmanager
     async def _answer(self, body: bytes, sending: Sending) -> AsyncGenerator[Reply]:
         """An answer that is one; a key that was refused is read again, once."""
-        key = self.keys.pick(sending.affinity)
+        now = self._egress.clock.monotonic()
+        key = self.keys.pick(sending.affinity, sending.model, now)
+        sending.key_id = key.id if key else ""
         async with self._egress.answer(self._call(body, key), sending.watch) as reply:
             if reply.status == _OK:
                 yield reply

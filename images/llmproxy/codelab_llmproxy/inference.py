@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from codelab_core.clock import Clock
 from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
+from codelab_core.protocol.frames import Outgoing
 from codelab_core.protocol.inference import (
     DONE,
     ERROR,
@@ -34,7 +35,8 @@ class Inference:
     """Appended to by its one producer, followed by any number of readers.
 
     A reader that leaves only detaches, unless the inference has no id of its caller's
-    (`detachable` false): then nobody could come back, and it is cancelled.
+    (`detachable` false): then nobody could come back, and it is cancelled. `target` is who is asked
+    now, or has answered; `attempts` are the calls that failed.
     """
 
     def __init__(
@@ -60,9 +62,9 @@ class Inference:
         self.began = clock.monotonic()
         self.idle_since: float | None = self.began
         """Since when nobody reads; `None` while somebody does."""
-        self._failures: list[dict[str, str | None]] = []
+        self.attempts: list[dict[str, str | None]] = []
         self._begun_at = 0
-        self._rescue: str | None = None
+        self.rescue: str | None = None
         self._clock = clock
         self._on_end = on_end
         self._readers: set[Reader] = set()
@@ -94,7 +96,7 @@ class Inference:
     def note_failure(self, error: CodelabError) -> None:
         """Remember a call that failed; the last event lists all of them."""
         event = error_event(error)
-        self._failures.append(self._attempt(event.class_ or "internal", event.billed))
+        self.attempts.append(self._attempt(event.class_ or "internal", event.billed))
 
     def begin_anew(self) -> int:
         """Take back what was shown of the answer, if anything; returns how many chunks it was."""
@@ -103,22 +105,30 @@ class Inference:
         taken = self.record.head - self._begun_at
         self.record.append(RESTART, Restart(reason="provider").encode())
         self._begun_at, self.shown, self.usage = self.record.head, Shown.NOTHING, None
-        self._rescue = "restart"
+        self.rescue = "restart"
         self._wake()
         return taken
 
-    def finish(self, finish: Finish, rescue: str | None = None) -> None:
-        """End it with a whole answer, or with the part of it that a rescue could keep."""
-        self._rescue = rescue or self._rescue
-        self._end("done", DONE, self._done(finish.reason, finish.provider_state))
+    def finish(self, finish: Finish) -> None:
+        """End it with a whole answer."""
+        calls = [*self.attempts, self._attempt("ok", "yes")]
+        done = self._done(finish.reason, attempts=calls, provider_state=finish.provider_state)
+        self._end("done", DONE, done)
+
+    def salvage(self, dropped_calls: int) -> None:
+        """End it with the whole calls of an answer that broke off."""
+        self.rescue = "salvage"
+        facts = {"salvaged": True, "dropped_calls": dropped_calls}
+        self._end("done", DONE, self._done("tool_calls", **facts))
 
     def fail(self, error: CodelabError) -> None:
         """End it with an error."""
-        self._end("failed", ERROR, error_event(error).encode())
+        event = error_event(error).model_copy(update={"attempts": self.attempts or None})
+        self._end("failed", ERROR, event)
 
     def cancel(self, state: Literal["cancelled", "orphaned"]) -> None:
         """End it by order of its caller, or because nobody reads it any more."""
-        self._end(state, DONE, self._done("cancelled", None))
+        self._end(state, DONE, self._done("cancelled"))
 
     def abandon(self) -> None:
         """End it without a last event: readers come back, and find another replica."""
@@ -145,29 +155,27 @@ class Inference:
         if not self.detachable:
             self.cancel("cancelled")
 
-    def _done(self, reason: str, provider_state: str | None) -> bytes:
+    def _done(self, reason: str, **facts: Any) -> Done:
         """The event of an answer that is over."""
-        is_whole = reason != "cancelled" and self._rescue != "salvage"
-        facts = {
+        told = {
             "finish_reason": reason,
             "model": self.target.model,
             "provider": self.target.provider.name,
-            "provider_state": provider_state,
-            "attempts": [*self._failures, *([self._attempt("ok", "yes")] if is_whole else [])],
-            "rescue": self._rescue,
+            "attempts": self.attempts,
+            "rescue": self.rescue,
             "warnings": [] if self.record.is_complete else ["not_recorded"],
         }
-        return Done.model_validate(facts).encode()
+        return Done.model_validate(told | facts)
 
     def _attempt(self, outcome: str, billed: str) -> dict[str, str | None]:
         """One call, as the last event lists it."""
         provider, model = self.target.provider.name, self.target.model
         return {"provider": provider, "model": model, "class": outcome, "billed": billed}
 
-    def _end(self, state: State, kind: bytes, data: bytes) -> None:
+    def _end(self, state: State, kind: bytes, event: Outgoing) -> None:
         """Append the last event, once."""
         if self.is_live:
-            self.record.append(kind, data)
+            self.record.append(kind, event.encode())
             self._close(state)
 
     def _close(self, state: State) -> None:

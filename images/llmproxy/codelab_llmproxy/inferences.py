@@ -15,7 +15,8 @@ from codelab_core.settings import LLMProxySettings
 from codelab_llmproxy import course
 from codelab_llmproxy.catalogue import Catalogue
 from codelab_llmproxy.clocks import Sleep, Ticker
-from codelab_llmproxy.course import Track
+from codelab_llmproxy.course import Course, Track
+from codelab_llmproxy.health import Health
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from codelab_llmproxy.neutral_body import BodyDigest
@@ -73,6 +74,11 @@ class Inferences:
         self._idle = asyncio.Event()
         self._idle.set()
         metrics.count_live(lambda: len(self._live))
+
+    @property
+    def health(self) -> Health:
+        """How the targets are doing."""
+        return self._track.health
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -146,11 +152,11 @@ class Inferences:
     def _create(self, request: InferenceRequest, decoded: dict[str, Any]) -> Inference:
         """A new inference and its task."""
         tasks = self._admit(request)
-        target = self._offer.catalogue.resolve(request.model, course.affinity_of(request))
-        planned = course.prepare(request, target, self._clock)
+        targets = self._offer.catalogue.resolve(request.model, course.affinity_of(request))
+        planned = Course(request, targets, self._track)
         inference = Inference(
             request.inference_id or f"i-{random_hex(32)}",
-            target,
+            planned.target,
             self._clock,
             self._on_end,
             detachable=request.inference_id is not None,
@@ -224,6 +230,8 @@ def _log_end(inference: Inference, seconds: float) -> None:
         "model": inference.target.model,
         "provider": inference.target.provider.name,
         "state": inference.state,
+        "failures": len(inference.attempts),
+        "rescue": inference.rescue,
         "chunks": inference.record.head,
         "duration_ms": round(seconds * 1000),
     }

@@ -8,9 +8,11 @@ from starlette.routing import Route
 from codelab_core.middleware import Receive, Scope, Send
 from codelab_core.protocol.inference import InferenceView, ModelInfo, ProviderView
 from codelab_core.service import json_response
+from codelab_llmproxy.health import Health
 from codelab_llmproxy.hot import ChatEndpoint, Lane, StreamEndpoint
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.inferences import Inferences, Offered
+from codelab_llmproxy.providers import Provider
 
 
 class RawRoute(Route):
@@ -38,12 +40,8 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered)
     @app.get("/llm/providers", response_model=list[ProviderView])
     async def providers() -> Response:
         """The providers; never a key, never an address."""
-        return json_response(
-            [
-                {"name": provider.name, "kind": provider.kind, "models": len(provider.models())}
-                for provider in offer.catalogue.providers
-            ]
-        )
+        shown = [provider_view(one, inferences.health) for one in offer.catalogue.providers]
+        return json_response([view.model_dump(exclude_none=True) for view in shown])
 
     @app.get("/llm/inferences/{inference_id}", response_model=InferenceView)
     async def inference(inference_id: str) -> Response:
@@ -57,6 +55,17 @@ def add_routes(app: FastAPI, lane: Lane, inferences: Inferences, offer: Offered)
         """Cancel it, or let go of its record; an unknown one is as good as cancelled."""
         inferences.cancel(inference_id, x_fence)
         return Response(status_code=204)
+
+
+def provider_view(provider: Provider, health: Health) -> ProviderView:
+    """A provider as callers see it."""
+    models = provider.models()
+    return ProviderView(
+        name=provider.name,
+        kind=provider.kind,
+        models=len(models),
+        targets=[health.view(provider.name, model.label) for model in models],
+    )
 
 
 def view(inference: Inference) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from codelab_core.error_codes import KINDS, Code
 from codelab_core.errors import CodelabError
+from codelab_llmproxy.plan import ASKED_WAIT
 from codelab_llmproxy.redaction import redact
 
 MAX_WAIT_MS: Final = 60_000
@@ -113,7 +114,9 @@ def error_of(complaint: Complaint, provider: str) -> CodelabError:
     message = KINDS[code].sentence
     if code is not Code.PROVIDER_AUTH and complaint.text:
         message = f"{message} {provider} says: {redact(complaint.text)}"
-    details = {"provider": provider, "status": complaint.status}
+    details: dict[str, Any] = {"provider": provider, "status": complaint.status}
+    if code is Code.RATE_LIMIT and complaint.retry_after_ms is None:
+        details[ASKED_WAIT] = False
     return CodelabError(code, reason, message=message, retry_after_ms=wait, **details)
 
 

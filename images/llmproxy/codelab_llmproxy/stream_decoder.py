@@ -60,6 +60,11 @@ class StreamDecoder(ABC):
         """Deltas with content so far."""
         return self._answer.pieces
 
+    @property
+    def dropped(self) -> int:
+        """Calls that have begun and are not whole."""
+        return self._answer.dropped
+
     def feed(self, piece: bytes) -> list[Chunk]:
         """Chunks completed by these bytes; as `Decoder` says."""
         try:

@@ -94,6 +94,11 @@ class CallAssembler:
     def __len__(self) -> int:
         return len(self._calls)
 
+    @property
+    def unfinished(self) -> int:
+        """Calls that have begun and were not given out."""
+        return len(self._calls) - self._given
+
     def add(self, fragment: Fragment) -> None:
         """Take one fragment.
 

@@ -25,10 +25,6 @@ def _of_models(config: LLMConfig) -> Iterator[str]:
 
 def _of(route: RouteConfig) -> Iterator[str]:
     """Fields of a route; of `rescue` only `restart` is done, and there to be left out."""
-    if len({target.priority for target in route.targets}) > 1:
-        yield "targets.priority"
-    if route.larger_context:
-        yield "larger_context"
     if "rescue" in route.model_fields_set and {*route.rescue} - {"restart"}:
         yield "rescue"
     if route.hold_tool_calls:

@@ -24,6 +24,9 @@ from codelab_core.sse import SseEvent, SseParser
 CONNECT_TIMEOUT_S: Final = 3.0
 SILENCE_TIMEOUT_S: Final = 25.0
 """The proxy sends a comment every 10 s: two lost ones mean a dead connection."""
+PHASES: Final = aiohttp.ClientTimeout(
+    total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_TIMEOUT_S
+)
 RETRY: Final = Backoff(first_s=0.05, longest_s=2.0, tries=40)
 """For half a minute: so long may all pods of the proxy be away while others replace them."""
 
@@ -70,7 +73,7 @@ class InferenceClient:
         """Open the pool."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            timeout=PHASES,
             trust_env=False,
         )
         return self
@@ -129,7 +132,7 @@ class InferenceClient:
                 if response.status != 200:  # noqa: PLR2004 -- HTTP OK
                     raise await _refusal(response)
                 parser = SseParser()
-                while piece := await _piece(response):
+                while piece := await response.content.readany():
                     for read in _reads(parser.feed(piece), progress):
                         yield read
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -166,12 +169,6 @@ class InferenceClient:
         if REQUEST_ID.get():
             headers["X-Request-Id"] = REQUEST_ID.get()
         return headers
-
-
-async def _piece(response: aiohttp.ClientResponse) -> bytes:
-    """What came next on a stream; empty at its end. Raises `TimeoutError` after 25 s of silence."""
-    async with asyncio.timeout(SILENCE_TIMEOUT_S):
-        return await response.content.readany()
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> CodelabError:

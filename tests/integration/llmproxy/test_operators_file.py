@@ -10,12 +10,13 @@ import pytest
 from codelab_operator.mounts import ROOT
 from fakes.agents import children_of, container_of, pod_of
 from fakes.dialect_writers import WRITERS, Said
-from fakes.upstreams import Play, Upstream, upstream
+from fakes.upstreams import Play, Upstream, refusal, upstream
 from harness.llm import Client, proxy_of, user
 
 KINDS: Final = {"openai": "openai-compatible", "anthropic": "anthropic", "ollama": "ollama"}
 BASE: Final = {"openai": "/v1", "anthropic": "", "ollama": ""}
 KEYED: Final = ("openai", "anthropic")
+DOWN: Final = refusal(503, {})
 
 
 def spec_of(urls: dict[str, str]) -> dict[str, Any]:
@@ -34,10 +35,11 @@ def spec_of(urls: dict[str, str]) -> dict[str, Any]:
     targets = [
         {"provider": "ollama", "model": "ollama-model"},
         {"provider": "anthropic", "model": "anthropic-model", "priority": 1},
+        {"provider": "scripted", "model": "scripted/ok", "priority": 2},
     ]
     return {
         "llmproxy": {
-            "providers": providers,
+            "providers": [*providers, {"name": "scripted", "kind": "scripted"}],
             "routes": [{"name": "coder", "targets": targets}],
             "aliases": {"default": "coder", "fast": "openai/openai-model"},
             "quotas": [{"name": "default", "requestsPerMin": 600}],
@@ -85,11 +87,12 @@ class Pod:
 
 @asynccontextmanager
 async def running(
-    folder: Path, patch: pytest.MonkeyPatch
+    folder: Path, patch: pytest.MonkeyPatch, *down: str
 ) -> AsyncIterator[tuple[Client, dict[str, Upstream]]]:
-    """The proxy as the operator would start it, and its providers by name."""
+    """The proxy as the operator would start it, and its providers by name, some of them down."""
     async with AsyncExitStack() as stack:
-        acting = {name: await stack.enter_async_context(upstream(hello(name))) for name in KINDS}
+        plays = {name: DOWN if name in down else hello(name) for name in KINDS}
+        acting = {name: await stack.enter_async_context(upstream(plays[name])) for name in KINDS}
         pod = Pod(folder, spec_of({name: one.url for name, one in acting.items()}))
         for name, value in pod.env.items():
             patch.setenv(name, value)
@@ -122,6 +125,21 @@ async def test_every_name_of_the_specification_leads_to_its_provider(
         who: int(who == name) for who in KINDS
     }
     assert acting[name].asked[0].body["model"] == f"{name}-model"
+
+
+@pytest.mark.parametrize(
+    ("down", "provider"),
+    [(["ollama"], "anthropic"), (["ollama", "anthropic"], "scripted")],
+)
+async def test_the_targets_of_a_route_stand_in_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: list[str], provider: str
+) -> None:
+    """P-10, P-17."""
+    async with running(tmp_path, monkeypatch, *down) as (proxy, acting):
+        answer = await proxy.stream({"model": "default", "messages": user("Hi")})
+
+    assert answer.values(b"done")[0]["provider"] == provider
+    assert acting["openai"].asked == []
 
 
 async def test_keys_are_the_files_of_their_secrets(

@@ -57,9 +57,9 @@ async def proxied(
             yield client, acting
 
 
-async def failure(proxy: Client) -> dict[str, Any]:
+async def failure(proxy: Client, **fields: Any) -> dict[str, Any]:
     """The error that a request ends with."""
-    answer = await proxy.stream(ASK)
+    answer = await proxy.stream(ASK | fields)
     assert [event.kind for event in answer.events[-1:]] == [b"error"]
     found: dict[str, Any] = answer.values(b"error")[0]
     return found
@@ -80,7 +80,9 @@ async def test_tokens_of_a_provider_come_through(tmp_path: Path, kind: str) -> N
     assert answer.values(b"done")[0]["provider"] == "real"
     assert b"git_diff" in acting.asked[0].raw
     assert acting.asked[0].headers["accept-encoding"] == "identity"
+    targets = providers[0].pop("targets")
     assert providers == [{"name": "real", "kind": kind, "models": 1}]
+    assert [(one["model"], one["breaker"]) for one in targets] == [("m-1", "closed")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,6 +131,10 @@ class PlainText:
     @property
     def pieces(self) -> int:
         return self._answer.pieces
+
+    @property
+    def dropped(self) -> int:
+        return self._answer.dropped
 
     def feed(self, piece: bytes) -> list[Chunk]:
         for line in self._lines.feed(piece):
@@ -210,9 +216,9 @@ REFUSALS = [
 async def test_refusals_are_errors_of_ours(
     tmp_path: Path, kind: str, play: Play, code: str, reason: str
 ) -> None:
-    """P-09, S-09: what may pass is tried once more."""
+    """P-09, S-09: what may pass is tried once more, if there is time for the wait it asks for."""
     async with proxied(tmp_path, kind, play) as (proxy, acting):
-        error = await failure(proxy)
+        error = await failure(proxy, deadline_ms=5_000)
 
     calls = 2 if reason in {"server_error", "overloaded", "reset"} else 1
     assert (error["code"], error["class"], len(acting.asked)) == (code, reason, calls)
@@ -289,7 +295,7 @@ async def test_each_silence_has_its_own_limit(
     reason: str,
 ) -> None:
     """P-09, S-11: and the provider is left at once."""
-    monkeypatch.setattr("codelab_llmproxy.plan.MAX_RESTARTS", 0)
+    monkeypatch.setattr("codelab_llmproxy.plan.MAX_RESCUES", 0)
     field, play = clock
     models = [{"id": "m-1", "clocks": {field: 0.1}}]
     hanging = play or begun(kind, "hang")
@@ -347,6 +353,7 @@ async def test_errors_inside_of_a_stream_are_errors(tmp_path: Path) -> None:
     async with proxied(tmp_path, "anthropic", begun("anthropic", "", error)) as (proxy, _):
         answer = await proxy.stream(ASK)
 
+    lost = {"provider": "real", "model": "m-1", "class": "overloaded", "billed": "no"}
     assert answer.text == "Hello" * 3
     assert answer.values(b"error") == [
         {
@@ -356,6 +363,7 @@ async def test_errors_inside_of_a_stream_are_errors(tmp_path: Path) -> None:
             "retryable": True,
             "fault": "provider",
             "billed": "no",
+            "attempts": [lost] * 3,
         }
     ]
 
@@ -440,8 +448,12 @@ async def test_no_key_is_ever_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression 23, W-07: a planted key, every way to fail, everything that can be read."""
-    monkeypatch.setattr("codelab_llmproxy.plan.MAX_RETRIES", 0)
-    monkeypatch.setattr("codelab_llmproxy.plan.MAX_RESTARTS", 0)
+    once: list[tuple[str, int]] = [
+        *(("plan.MAX_PER_TARGET", 1), ("plan.MAX_RESCUES", 0), ("refusals.DEFAULT_WAIT_MS", 0)),
+        *(("breaker.MAX_IN_A_ROW", 99), ("breaker.WINDOW_CALLS", 99)),
+    ]
+    for name, value in once:
+        monkeypatch.setattr(f"codelab_llmproxy.{name}", value)
     for name in ("", "codelab_core", "codelab_llmproxy"):
         caplog.set_level(logging.DEBUG, name)
     echo = {"error": {"message": f"Incorrect API key {KEY} for Bearer {KEY}", "param": KEY}}

@@ -245,6 +245,12 @@ async def test_a_model_that_fails_is_an_event_after_the_status(tmp_path: Path) -
     async with proxy_of(tmp_path, scenario_dir=tmp_path) as proxy:
         answer = await proxy.stream({"model": "scripted/scenario-strict", "messages": user("no")})
 
+    asked = {
+        "provider": "scripted",
+        "model": "scripted/scenario-strict",
+        "class": "invalid_request",
+        "billed": "no",
+    }
     assert answer.values(b"error") == [
         {
             "code": "INVALID_REQUEST",
@@ -253,6 +259,7 @@ async def test_a_model_that_fails_is_an_event_after_the_status(tmp_path: Path) -
             "retryable": False,
             "fault": "caller",
             "billed": "no",
+            "attempts": [asked],
         }
     ]
 

@@ -1,7 +1,9 @@
 """Pieces of large results: in any order, bounded, and gone when nobody needs them (X-11, T-10)."""
 
+import asyncio
 from typing import Any
 
+import anyio
 import orjson
 import pytest
 
@@ -110,6 +112,7 @@ async def test_pieces_of_a_turn_that_is_over_are_forgotten(agent: Agent, ends: s
     else:
         await agent.post("cancel")
     await agent.until("turn_completed")
-    await agent.cluster.until_nobody_drives()
 
-    assert await kept(agent) == []
+    with anyio.fail_after(20):
+        while await kept(agent):  # noqa: ASYNC110 -- another process tidies up
+            await asyncio.sleep(0.02)

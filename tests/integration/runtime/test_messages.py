@@ -187,7 +187,7 @@ async def test_an_interrupting_message_ends_the_running_turn(agent: Agent) -> No
 
 
 async def test_waiting_messages_can_be_replaced_and_taken_back(agent: Agent) -> None:
-    await agent.say(SLOW)
+    await agent.say("write 300 tokens at 100 per second")
     await agent.until("turn_started")
     await agent.say("echo old", message_id="u-2")
     await agent.say("echo new", message_id="u-2")

@@ -97,7 +97,7 @@ def test_a_whole_configuration_is_taken() -> None:
 
 
 def test_what_is_not_said_has_a_default() -> None:
-    config = parse_config({"version": 1, "providers": [{"name": "s", "kind": "scripted"}]})
+    config = parse_config({"version": 1, "providers": [{"name": "scripted", "kind": "scripted"}]})
 
     assert (config.aliases, config.routes, config.cache.enabled) == ({}, {}, False)
     assert ModelConfig(id="m").parallel_tool_calls
@@ -136,6 +136,12 @@ BAD: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "scripted-url": (("providers", 3, "base_url"), "https://h", "providers[3].base_url: "),
     "scripted-keys": (("providers", 3, "keys"), [KEY], "providers[3].keys: "),
     "scripted-models": (("providers", 3, "models"), [{"id": "m"}], "providers[3].models: "),
+    "scripted-name": (
+        ("providers", 3, "name"),
+        "x",
+        "providers[3].name: the scripted provider, an",
+    ),
+    "not-scripted": (("providers", 1, "name"), "scripted", "providers[1].name: the scripted provi"),
     "no-keys": (("providers", 2, "keys"), [], "providers[2].keys: a provider of kind"),
     "no-models": (("providers", 1, "models"), [], "providers[1].models: a provider needs models"),
     "secret": (("providers", 2, "keys", 0, "secret"), "sk-1", "providers[2].keys[0].secret: "),

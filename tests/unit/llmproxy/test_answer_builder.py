@@ -84,3 +84,13 @@ def test_broken_events_are_passed_over_twice_and_never_inside_a_call() -> None:
 
 def test_a_stream_that_ends_early_is_an_error_of_its_own() -> None:
     assert str(cut()).startswith("PROVIDER_ERROR/cut")
+
+
+def test_calls_that_were_not_given_out_are_counted() -> None:
+    answer = builder()
+
+    answer.fragment(Fragment(0, "a", "read", "{}"))
+    answer.fragment(Fragment(1, "b", "read", "{"))
+    answer.fragment(Fragment(2, "c", "read", '{"x'))
+
+    assert (len(answer.take()), answer.dropped) == (1, 2)

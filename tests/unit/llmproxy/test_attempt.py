@@ -10,7 +10,7 @@ from codelab_core.errors import CodelabError
 from codelab_core.protocol.inference import InferenceRequest
 from codelab_llmproxy.attempt import run
 from codelab_llmproxy.clocks import Ticker
-from codelab_llmproxy.course import prepare
+from codelab_llmproxy.course import Course, Track
 from codelab_llmproxy.inference import Inference
 from codelab_llmproxy.metrics import Metrics
 from fakes.clock import HandClock
@@ -28,8 +28,9 @@ class Stage:
         self.clock = HandClock()
         self.metrics = Metrics(self.registry, self.clock)
         self.ticker = Ticker(self.clock)
-        target = stage_catalogue(self.provider).resolve("default")
-        self.attempt = prepare(request, target, self.clock).attempt(1)
+        target = stage_catalogue(self.provider).resolve("default")[0]
+        track = Track(self.metrics, self.ticker, self.clock)
+        self.attempt = Course(request, (target,), track).attempt()
         self.inference = Inference("i-1", target, HandClock(), lambda _: None, detachable=True)
 
     async def play(self) -> CodelabError | None:

@@ -37,3 +37,15 @@ def test_whole_answers_without_counts_are_counted() -> None:
 
     missing = "codelab_llmproxy_usage_missing_total"
     assert registry.get_sample_value(missing, {"provider": "stage"}) == 1.0
+
+
+def test_a_target_that_is_left_alone_is_shown() -> None:
+    registry = CollectorRegistry()
+    metrics = CallMetrics(registry)
+    labels, states = {"provider": "stage", "model": "stage"}, list[float | None]()
+
+    for is_open in (True, False):
+        metrics.show_breaker(stage_target(), is_open=is_open)
+        states.append(registry.get_sample_value("codelab_llmproxy_breaker_state", labels))
+
+    assert states == [1.0, 0.0]

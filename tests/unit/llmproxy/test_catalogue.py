@@ -30,7 +30,7 @@ CATALOGUE = Catalogue([PROVIDER], default_config(LLMProxySettings.load(), known_
     ],
 )
 def test_models_and_aliases_have_a_target(name: str, model: str, label: str) -> None:
-    target = CATALOGUE.resolve(name)
+    (target,) = CATALOGUE.resolve(name)
 
     assert (target.provider, target.model, target.label) == (PROVIDER, model, label)
 
@@ -87,13 +87,13 @@ def test_a_route_shares_its_sessions_out_and_keeps_each() -> None:
     route = {"targets": targets, "clocks": {"idle_s": 5}}
     found = catalogue(stage("one"), stage("two"), stage("three"), routes={"coder": route})
 
-    names = [found.resolve("default", f"s{n}").provider.name for n in range(400)]
-    again = [found.resolve("coder", f"s{n}").provider.name for n in range(400)]
+    names = [found.resolve("default", f"s{n}")[0].provider.name for n in range(400)]
+    again = [found.resolve("coder", f"s{n}")[0].provider.name for n in range(400)]
 
     assert names == again
     assert set(names) == {"one", "two"}
     assert names.count("one") == pytest.approx(300, abs=40)
-    assert found.resolve("auto").limits == Limits(3, 60, 60, 5)
+    assert found.resolve("auto")[0].limits == Limits(3, 60, 60, 5)
 
 
 def test_models_of_several_are_listed_with_their_provider() -> None:
@@ -103,7 +103,7 @@ def test_models_of_several_are_listed_with_their_provider() -> None:
         *("mine", "default", "auto", "gpt-4", "gpt-4o"),
         *("one/stage", "two/stage"),
     ]
-    assert found.resolve("mine").provider.name == "two"
+    assert found.resolve("mine")[0].provider.name == "two"
     with pytest.raises(CodelabError, match="unknown_model"):
         found.resolve("stage")
 
@@ -137,7 +137,7 @@ def test_a_model_that_its_provider_lost_is_unknown_and_not_listed() -> None:
 
 
 def test_without_a_provider_there_is_no_model() -> None:
-    bare = parse_config({"version": 1, "providers": [{"name": "s", "kind": "scripted"}]})
+    bare = parse_config({"version": 1, "providers": [{"name": "scripted", "kind": "scripted"}]})
 
     assert Catalogue([], bare).models() == []
 
@@ -156,5 +156,26 @@ def test_a_route_says_whether_an_answer_may_be_given_anew() -> None:
 
     catalogue = Catalogue([StageProvider()], config)
 
-    resolved = {name: catalogue.resolve(name).restarts for name in ("firm", "free", "stage")}
+    resolved = {name: catalogue.resolve(name)[0].restarts for name in ("firm", "free", "stage")}
     assert resolved == {"firm": False, "free": True, "stage": True}
+
+
+def test_the_targets_of_a_route_stand_in_the_order_in_which_they_are_asked() -> None:
+    """P-17: by priority, then by weight for each session; those for long conversations last."""
+    listed = [target("one", priority=1), target("two", weight=9), target("three")]
+    route = {"targets": listed, "larger_context": [target("four")], "rescue": []}
+    found = catalogue(*map(stage, ("one", "two", "three", "four")), routes={"coder": route})
+
+    orders = {tuple(t.provider.name for t in found.resolve("coder", f"s{n}")) for n in range(99)}
+    targets = found.resolve("coder", "s")
+
+    assert orders == {("two", "three", "one", "four"), ("three", "two", "one", "four")}
+    assert [one.is_spare for one in targets] == [False, False, False, True]
+    assert {one.restarts for one in targets} == {False}
+
+
+def test_a_model_has_less_time_where_another_can_stand_in() -> None:
+    route = {"targets": [target("one")], "clocks": {"idle_s": 5}}
+    found = catalogue(stage("one"), routes={"coder": route})
+
+    assert found.resolve("coder")[0].hurried == Limits(3, 10, 10, 5)

@@ -113,6 +113,12 @@ def test_models_that_reason_or_are_loaded_first_may_take_longer() -> None:
     assert limits_of("ollama", reasoning=True) == Limits(3, 180, 180, 60)
 
 
+def test_where_another_could_answer_none_is_waited_for_that_long() -> None:
+    assert limits_of("anthropic", reasoning=False, is_last=False) == Limits(3, 10, 10, 15)
+    assert limits_of("anthropic", reasoning=True, is_last=False) == Limits(3, 45, 45, 30)
+    assert limits_of("ollama", reasoning=False, is_last=False) == Limits(3, 120, 120, 15)
+
+
 def test_a_configuration_changes_what_it_names() -> None:
     clocks = ClocksConfig(idle_s=5.0)
 

@@ -38,6 +38,19 @@ def test_the_first_provider_of_the_environment_is_the_default() -> None:
     assert found(anthropic_api_key="k")[1] == f"anthropic/{KNOWN.of('anthropic')[0].id}"
 
 
+def test_the_scripted_model_stands_in_only_where_a_setting_says_so() -> None:
+    """P-10, X-14."""
+    fields = LLMProxySettings.exactly(openai_api_key="k", scripted_fallback=True)
+    config = default_config(fields, KNOWN)
+
+    assert config.aliases == {"auto": "default"}
+    assert [(t.provider, t.model, t.priority) for t in config.routes["default"].targets] == [
+        ("openai", FIRST_OPENAI.removeprefix("openai/"), 0),
+        ("scripted", "scripted/agent", 1),
+    ]
+    assert found(scripted_fallback=True) == ([SCRIPTED], "scripted/agent")
+
+
 def test_an_own_server_may_be_private_and_without_a_key() -> None:
     providers, _ = found(openai_base_url="http://localhost:1234/v1/")
 

@@ -1,15 +1,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codelab_core.clock import SYSTEM_CLOCK
+from codelab_core.error_codes import Code
 from codelab_core.errors import CodelabError
 from codelab_core.llm_config import KeyConfig, ProviderConfig
 from codelab_core.observability import REQUEST_ID
+from codelab_core.server import cancelled_at_end
 from codelab_llmproxy.clocks import Limits, Watch
 from codelab_llmproxy.egress import Egress
 from codelab_llmproxy.http_provider import CHECK_S, HttpProvider
@@ -168,3 +171,44 @@ async def test_a_check_does_not_hold_up_others(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await provider.check()
+
+
+LIMITED = CodelabError(Code.RATE_LIMIT, "rate_limited", retry_after_ms=7_000)
+INVALID = CodelabError(Code.PROVIDER_AUTH, "key_invalid")
+DOWN = CodelabError(Code.PROVIDER_ERROR, "overloaded")
+
+
+@pytest.mark.parametrize(
+    ("error", "model", "held"),
+    [
+        (LIMITED, "stage", (7.0, False)),
+        (LIMITED, "other", (0.0, False)),
+        (INVALID, "other", (300.0, True)),
+        (DOWN, "stage", (0.0, False)),
+    ],
+)
+async def test_a_key_is_left_alone_for_what_it_did(
+    tmp_path: Path, error: CodelabError, model: str, held: tuple[float, bool]
+) -> None:
+    async with calling(tmp_path, WHOLE) as (provider, _):
+        sent = sending()
+        async for _ in provider.stream(b"{}", sent):
+            pass
+        before = provider.hold(model)
+        provider.blame(error, replace(sent, model="stage"))
+
+        assert (sent.key_id, before) == ("main", (0, False))
+        assert provider.hold(model) == pytest.approx(held)
+
+
+async def test_too_many_calls_hold_the_next_one_back(tmp_path: Path) -> None:
+    hanging = Play(fault="hang")
+    async with (
+        calling(tmp_path, hanging, max_concurrent=1) as (provider, acting),
+        cancelled_at_end() as tasks,
+    ):
+        tasks.create_task(answer(provider))
+        await acting.until_asked()
+        held = provider.hold("stage")
+
+    assert held == (0.25, False)

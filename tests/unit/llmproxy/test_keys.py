@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,79 @@ def test_the_same_caller_takes_the_same_key() -> None:
 
     assert keys.pick("s") is keys.keys[0]
     assert KeyRing([]).pick("s") is None
+
+
+def two_keys() -> tuple[KeyRing, str, str]:
+    """A ring, the key that `s` takes first, and the other."""
+    configs = [KeyConfig(id=name, secret="env:GOOD") for name in ("a", "b")]
+    ring = KeyRing([Key(config, environment) for config in configs])
+    first = ring.pick("s")
+    assert first is not None
+    return ring, first.id, "b" if first.id == "a" else "a"
+
+
+def picked(ring: KeyRing, model: str, now: float) -> str:
+    key = ring.pick("s", model, now)
+    assert key is not None
+    return key.id
+
+
+def test_a_key_at_its_limit_is_left_alone_for_that_model() -> None:
+    ring, first, other = two_keys()
+
+    ring.bench(first, 105.0, "m")
+
+    assert [picked(ring, "m", 100), picked(ring, "m", 105), picked(ring, "n", 100)] == [
+        other,
+        first,
+        first,
+    ]
+    assert ring.hold("m", 100) == (0, False)
+
+
+def test_where_all_keys_are_left_alone_the_earliest_is_taken() -> None:
+    ring, first, other = two_keys()
+
+    ring.bench(first, 160.0, "m")
+    ring.bench(other, 400.0)
+
+    assert ring.hold("m", 100) == (60, False)
+    assert ring.hold("n", 100) == (0, False)
+    assert picked(ring, "m", 100) == first
+
+
+def test_keys_that_were_all_refused_say_so() -> None:
+    ring, first, other = two_keys()
+
+    ring.bench(first, 400.0)
+    ring.bench(other, 300.0)
+
+    assert ring.hold("m", 100) == (200, True)
+
+
+def test_calls_without_a_key_are_held_back_too() -> None:
+    ring = KeyRing([])
+
+    ring.bench("", 105.0, "m")
+
+    assert [ring.hold("m", now).wait_s for now in (100, 105)] == [5, 0]
+
+
+def test_a_key_that_changed_is_ready(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("one")
+    found = key(f"file:{file}")
+    ring = KeyRing([found])
+
+    ring.bench("main", 400.0)
+    before = ring.hold("m", 100)
+    file.write_text("second")
+    found.refresh()
+
+    assert (before, ring.hold("m", 100)) == ((300, True), (0, False))
+
+
+def test_a_ring_that_waits_for_its_key_is_denied() -> None:
+    ring = KeyRing([Key(KeyConfig(id="x", secret="file:/none"), environment)])
+
+    assert ring.hold("m", 100) == (math.inf, True)

@@ -41,7 +41,10 @@ async def test_providers_are_listed_without_secrets() -> None:
     async with client() as http:
         providers = (await http.get("/llm/providers")).json()
 
+    targets = providers[0].pop("targets")
     assert providers == [{"name": "scripted", "kind": "scripted", "models": 5}]
+    assert targets[0] == {"model": "scripted/agent", "breaker": "closed", "in_flight": 0}
+    assert len(targets) == 5
 
 
 async def test_an_inference_can_be_looked_at_and_let_go() -> None:

@@ -72,7 +72,7 @@ def test_a_provider_that_did_not_change_goes_on(tmp_path: Path) -> None:
     serving.reload()
 
     assert serving.catalogue.providers[0] is before
-    assert serving.catalogue.resolve("fast").model == "m-1"
+    assert serving.catalogue.resolve("fast")[0].model == "m-1"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from codelab_core.errors import CodelabError
+from codelab_llmproxy.plan import ASKED_WAIT
 from codelab_llmproxy.refusals import complaint_of, error_of, stream_complaint
 
 
@@ -96,7 +97,8 @@ def test_refusals_have_a_code_and_a_class(status: int, body: Any, expected: str)
     error = refused(status, body)
 
     assert f"{error.code}/{error.reason}" == expected
-    assert error.details == {"provider": "p", "status": status}
+    assert error.details.items() >= {"provider": "p", "status": status}.items()
+    assert error.details.get(ASKED_WAIT, True) is (error.reason != "rate_limited")
 
 
 IN_STREAM = {

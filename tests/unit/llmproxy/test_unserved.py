@@ -24,10 +24,10 @@ def unserved(route: dict[str, Any], **fields: Any) -> list[str]:
         ({"rescue": ["restart"]}, []),
         ({"rescue": ["continue", "restart"]}, ["routes.coder.rescue"]),
         ({"hold_tool_calls": True}, ["routes.coder.hold_tool_calls"]),
-        ({"larger_context": [TARGET | {"model": "m-2"}]}, ["routes.coder.larger_context"]),
+        ({"larger_context": [TARGET | {"model": "m-2"}]}, []),
         (
             {"targets": [TARGET, TARGET | {"model": "m-2", "priority": 1}]},
-            ["routes.coder.targets.priority"],
+            [],
         ),
     ],
 )

@@ -56,6 +56,7 @@ NEVER = {
         **LOCAL,
         "redis_allow_eviction": "a store that loses sessions is for nobody's cluster",
         "default_model": "said by the configuration file",
+        "scripted_fallback": "said by the configuration file",
         "openai_api_key": "keys are files",
         "openai_base_url": "said by the configuration file",
         "anthropic_api_key": "keys are files",

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -7,7 +8,7 @@ from zlib import crc32
 
 import orjson
 import pytest
-from aiohttp import web
+from aiohttp import ClientTimeout, web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,30 @@ async def test_neighbouring_text_is_one_read() -> None:
     assert reads[1].fields == {"index": 0, "name": "x", "arguments": {}}
     assert proxy.bodies == [{"inference_id": "i-1"}]
     assert proxy.headers[0]["X-Internal-Auth"] == "k"
+
+
+async def test_a_stream_that_falls_silent_is_attached_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PHASES", ClientTimeout(total=None, sock_read=0.1))
+    rest = Proxy((200, stream(2, *tokens(2, 3), (b"done", DONE))))
+    given_up = asyncio.Event()
+
+    async def silent_at_first(request: web.BaseRequest) -> web.StreamResponse:
+        if b"from" in await request.read():
+            given_up.set()
+            return await rest(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(stream(0, *tokens(0, 2)))
+        await given_up.wait()
+        return response
+
+    async with talking_to(silent_at_first) as client:
+        reads = await read(client)
+
+    assert "".join(r.text for r in reads) == "abc"
+    assert rest.bodies == [{"inference_id": "i-1", "from": 2, "crc": crc(2)}]
 
 
 async def test_a_cut_stream_is_attached_where_it_was_read() -> None:

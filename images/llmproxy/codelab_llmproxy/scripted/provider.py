@@ -14,7 +14,7 @@ from codelab_core.llm_names import SCRIPTED
 from codelab_llmproxy.clocks import Sleep
 from codelab_llmproxy.model_facts import ModelFacts
 from codelab_llmproxy.openai_dialect import OPENAI
-from codelab_llmproxy.providers import Sending
+from codelab_llmproxy.providers import Hold, Sending
 from codelab_llmproxy.scripted.answer import Answer
 from codelab_llmproxy.scripted.conversation import Conversation
 from codelab_llmproxy.scripted.models import CONTEXT_TOKENS, ScriptedModels, context_tokens
@@ -52,6 +52,13 @@ class ScriptedProvider:
         if not self._models.knows(model):
             return None
         return _facts(model, model if model in self._models.ids() else "scripted/tokens")
+
+    def hold(self, _model: str) -> Hold:
+        """Nothing keeps it back."""
+        return Hold()
+
+    def blame(self, _error: CodelabError, _sending: Sending) -> None:
+        """There are no keys."""
 
     def redact(self, text: str) -> str:
         """There are no keys."""

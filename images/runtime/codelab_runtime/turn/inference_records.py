@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
+from codelab_core.llm_names import SCRIPTED
 from codelab_runtime.turn import records as rec
-from codelab_runtime.turn.state import Call, Message, SessionState, with_turn
+from codelab_runtime.turn.state import Call, Message, SessionState, Turn, with_turn
 
 
 def requested(record: rec.LlmRequested, state: SessionState) -> SessionState:
@@ -54,14 +55,15 @@ def done(record: rec.LlmDone, state: SessionState) -> SessionState:
         calls=tuple(record.calls),
         provider_state=record.provider_state,
     )
+    model, provider = _who_answered(turn, record)
     answered = replace(
         turn,
         asking=False,
         calls=tuple(Call(c.call_id, c.tool, c.arguments) for c in record.calls),
         tool_calls=turn.tool_calls + len(record.calls),
         usage=_summed(turn.usage, record.usage),
-        answered_by=record.model,
-        provider=record.provider,
+        answered_by=model,
+        provider=provider,
         digests=(*turn.digests, *_digests(record.message_id, record.text)),
         shown=None,
         held_calls=(),
@@ -74,6 +76,16 @@ def retracted(_record: rec.LlmRetracted, state: SessionState) -> SessionState:
     """What was shown of the answer is void; what follows has another message id."""
     before = state.turn.retracted if state.turn else 0
     return with_turn(state, retracted=before + 1, shown=None, held_calls=(), held_text=None)
+
+
+def _who_answered(turn: Turn, record: rec.LlmDone) -> tuple[str, str]:
+    """Model and provider of a turn: the last ones, but for what the scripted one had a part in.
+
+    It may have stood in for a real one, whose name the turn must not bear then.
+    """
+    if turn.provider == SCRIPTED:
+        return turn.answered_by, turn.provider
+    return record.model, record.provider
 
 
 def _summed(total: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:

@@ -106,6 +106,17 @@ def test_an_answer_joins_the_history_and_plans_its_calls() -> None:
     assert answered == replace(STATE, turn=turn, history=(*STATE.history, message), updated_ms=7)
 
 
+def test_a_turn_that_the_scripted_provider_had_a_part_in_bears_its_name() -> None:
+    """X-14."""
+    scripted = ANSWER.model_copy(update={"model": "scripted/agent", "provider": "scripted"})
+
+    orders = [(ANSWER, scripted), (scripted, ANSWER), (ANSWER, ANSWER)]
+    turns = [done(last, done(first, STATE)).turn for first, last in orders]
+
+    named = [(turn.answered_by, turn.provider) for turn in turns if turn]
+    assert named == [("scripted/agent", "scripted"), ("scripted/agent", "scripted"), ("m-2", "p")]
+
+
 def test_an_answer_without_text_has_no_digest() -> None:
     answered = done(ANSWER.model_copy(update={"text": ""}), STATE)
 
