@@ -25,7 +25,7 @@ run: setup ## the whole system on this machine, with a task on a sample project 
 	$(BIN)/codelab demo $(ARGS)
 
 test: check ## lint, types, contracts, unit and integration tests
-	$(BIN)/pytest -q -n 4 tests/unit tests/integration tests/*.py $(ARGS)
+	$(BIN)/pytest -q -n 4 --dist worksteal tests/unit tests/integration tests/*.py $(ARGS)
 
 fmt: setup ## format the code
 	$(BIN)/ruff format --quiet .
@@ -37,7 +37,7 @@ lint: setup ## format and lint, nothing is changed
 	$(BIN)/codespell
 
 types: setup ## mypy --strict over everything
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy --num-workers 2 $(CODE)
 
 generate: setup ## write what is generated from the types
 	$(BIN)/python scripts/generate.py
