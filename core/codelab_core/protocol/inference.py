@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, JsonValue
 
+from codelab_core.breaker import BreakerState
 from codelab_core.protocol.frames import Incoming, Outgoing
 
 TOKEN: Final = b"token"
@@ -161,7 +162,7 @@ class TargetView(Outgoing):
     """
 
     model: str
-    breaker: Literal["closed", "open", "half_open"]
+    breaker: BreakerState
     in_flight: int
     last_error: str | None = None
 

@@ -5,7 +5,9 @@ Times are seconds of a monotonic clock given by the caller.
 
 import math
 from collections import deque
-from typing import Final, Literal
+from typing import Final
+
+from codelab_core.breaker import BreakerState
 
 MAX_IN_A_ROW: Final = 3
 WINDOW_S: Final = 10.0
@@ -17,8 +19,6 @@ PROBE_S: Final = 30.0
 """How long a probe that never reports stands in the way of the next."""
 BUDGET: Final = 10.0
 REGAIN: Final = 0.2
-
-State = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
@@ -52,11 +52,11 @@ class Breaker:
         """Whether it opened and no call has succeeded since."""
         return self._open_until is not None
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> BreakerState:
         """Where it stands; half-open also while a probe runs."""
         if self._open_until is None:
-            return "closed"
-        return "open" if now < self._open_until else "half_open"
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < self._open_until else BreakerState.HALF_OPEN
 
     def wait_s(self, now: float) -> float:
         """Seconds until a call may start; 0: at once."""

@@ -32,7 +32,7 @@ UNSEEN_REASONING_S: Final = 240.0
 """How long calls may go on while nothing of the answer was shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Track:
     """What all courses of a process share."""
 
@@ -44,7 +44,7 @@ class Track:
     health: Health = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "health", Health(self.clock, self.jitter.uniform))
+        self.health = Health(self.clock, self.jitter.uniform)
 
 
 class Course:
