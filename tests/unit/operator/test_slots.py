@@ -14,16 +14,18 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+async def taker(slots: Slots, served: list[int], number: int) -> None:
+    """Wait for a slot, and say who has it."""
+    await slots.take()
+    served.append(number)
+
+
 async def test_who_waits_is_served_in_order() -> None:
     slots, served = Slots(lambda: 1), list[int]()
 
-    async def taker(number: int) -> None:
-        await slots.take()
-        served.append(number)
-
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         for number in range(3):
-            tasks.create_task(taker(number))
+            tasks.create_task(taker(slots, served, number))
         await turns()
         first = list(served)
         slots.give()
@@ -39,13 +41,9 @@ async def test_a_limit_that_grew_lets_several_in_and_one_that_shrank_none() -> N
     limit, served = [1], list[int]()
     slots = Slots(lambda: limit[0])
 
-    async def taker(number: int) -> None:
-        await slots.take()
-        served.append(number)
-
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         for number in range(4):
-            tasks.create_task(taker(number))
+            tasks.create_task(taker(slots, served, number))
         await turns()
         limit[0] = 2
         slots.give()
